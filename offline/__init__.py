@@ -1,0 +1,1 @@
+"""The bench: synthesis, training, evaluation. May need the extra `offline`."""

@@ -1,0 +1,1 @@
+"""Action units → displacement fields → flow maps and clips with known truth."""

@@ -1,0 +1,1 @@
+"""Find, follow and align the face."""

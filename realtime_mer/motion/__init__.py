@@ -1,0 +1,1 @@
+"""Measure facial motion: residual sums, tracked points, optical flow."""

@@ -1,0 +1,1 @@
+"""Write what was found: CSV, ELAN, WebVTT, HTML, JSON, all from one interval table."""
