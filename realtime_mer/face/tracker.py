@@ -1,0 +1,346 @@
+"""One face through a video: found by the mesh, then followed by its skin.
+
+The mesh runs a few times a second, to find the face and to check on it; every other picture is
+registered to the anchor by patches, which is finer (a mesh point trembles by a good part of what
+a micro-expression moves) and cheaper.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from realtime_mer.events import Frame
+from realtime_mer.face import registration, similarity
+from realtime_mer.face.mesh import Mesh, MeshDetector
+from realtime_mer.face.points import Layout, layout
+from realtime_mer.face.registration import Anchor
+from realtime_mer.face.rigid import design, fit_head
+from realtime_mer.face.topology import CROP, CROP_EYES_XY, CROP_IOD, RIGID, canonical_crop_xy
+
+
+class Loss(StrEnum):
+    """Why a picture shows no usable face."""
+
+    NO_FACE = "no face"
+    OCCLUDED = "occluded"
+
+
+@dataclass(frozen=True, slots=True)
+class TrackerSettings:
+    """How a face is followed.
+
+    Attributes
+    ----------
+    mesh_every_s
+        Seconds between mesh runs on a face that is being followed. Lower notices a lost face
+        sooner and costs more.
+    search_every_s
+        Seconds between mesh runs while no face is known.
+    lost_correlation
+        Median correlation of the rigid patches below which the face counts as lost. Higher
+        gives up on blurred or half-covered faces sooner.
+    drift_iod
+        Disagreement between mesh and patches, in inter-ocular distances, above which the
+        anchor is thrown away.
+    renew_correlation
+        Mean patch correlation below which a still face gets fresh templates.
+    """
+
+    mesh_every_s: float = 0.2
+    search_every_s: float = 0.1
+    lost_correlation: float = 0.55
+    drift_iod: float = 0.2
+    renew_correlation: float = 0.93
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FaceView:
+    """What one picture shows of the face.
+
+    Attributes
+    ----------
+    time_s, index, segment, face_id
+        As in ``Frame``; ``segment`` also rises when the face is found anew.
+    crop_rgb
+        (320, 320, 3) uint8, aligned on rigid points.
+    crop_gray
+        (320, 320) float32, the same in grey.
+    to_crop
+        (2, 3) similarity from picture to crop pixels.
+    channels_iod
+        (C, 2) displacement of each channel from home, head motion taken out, in inter-ocular
+        distances, x towards the subject's left, y down. NaN where the skin cannot be seen.
+    head
+        (6,) rigid parameters of this picture against the anchor: see ``face.rigid``; with the
+        first four refined from ``to_crop``: shift of the face in the picture in inter-ocular
+        distances (2), log scale, roll; then turn (2).
+    correlation
+        Median correlation of the rigid patches with the anchor, 0…1.
+    quality
+        0…1, see ``quality_of``.
+    restarted
+        True on the first view after the face was found anew: earlier displacements are void.
+    """
+
+    time_s: float
+    index: int
+    segment: int
+    face_id: int
+    crop_rgb: NDArray[np.uint8]
+    crop_gray: NDArray[np.float32]
+    to_crop: similarity.Matrix
+    channels_iod: NDArray[np.float64]
+    head: NDArray[np.float64]
+    correlation: float
+    quality: float
+    restarted: bool
+
+
+@dataclass(slots=True)
+class _Track:
+    """What is remembered of the face being followed."""
+
+    to_crop: similarity.Matrix
+    anchor: Anchor
+    moved: NDArray[np.float32]
+    checked_s: float
+    restarted: bool = True
+    lost_since_s: float | None = None
+    misses: int = 0
+    stillness: list[NDArray[np.float64]] = field(default_factory=list)
+
+
+class FaceTracker:
+    """Follow the largest face of a stream, one ``step`` a picture, no threads.
+
+    Parameters
+    ----------
+    detector
+        The mesh. The tracker does not close it.
+    settings
+        See ``TrackerSettings``.
+    """
+
+    def __init__(self, detector: MeshDetector, settings: TrackerSettings | None = None) -> None:
+        self.settings = settings or TrackerSettings()
+        self.loss: Loss | None = Loss.NO_FACE
+        self.mesh_runs = 0
+        self._detector = detector
+        self._layout: Layout = layout()
+        self._track: _Track | None = None
+        self._searched_s = -np.inf
+        self._segment = -1
+        self._source_segment = -1
+        home = canonical_crop_xy()[list(self._layout.mesh_points)]
+        self._places = (home - np.array(CROP_EYES_XY)) / CROP_IOD
+        self._design = design(self._places, self._layout.depth)
+
+    def reset(self) -> None:
+        """Forget the face: what comes next is another place or time."""
+        self._track = None
+        self._searched_s = -np.inf
+        self._detector.reset()
+
+    def step(self, frame: Frame) -> FaceView | None:
+        """Take the next picture; return what it shows of the face, None if nothing usable.
+
+        ``loss`` says why after None.
+        """
+        if frame.segment != self._source_segment:
+            self._source_segment = frame.segment
+            self.reset()
+        gray = cv2.cvtColor(frame.image_rgb, cv2.COLOR_RGB2GRAY)
+        if self._track is None and not self._search(frame, gray):
+            self.loss = Loss.NO_FACE
+            return None
+        track = self._track
+        assert track is not None
+        found = registration.register(gray, track.to_crop, track.anchor, self._layout)
+        if found.similarity < self.settings.lost_correlation:
+            return self._lost(frame, gray, track)
+        track.to_crop = found.to_crop
+        if frame.time_s - track.checked_s >= self.settings.mesh_every_s:
+            self._check(frame, gray, track)
+            if self._track is None:
+                self.loss = Loss.NO_FACE
+                return None
+            track = self._track
+        track.lost_since_s = None
+        self.loss = None
+        return self._view(frame, track, found.similarity)
+
+    def _mesh(self, frame: Frame) -> Mesh | None:
+        self.mesh_runs += 1
+        faces = self._detector.detect(frame.image_rgb)
+        return faces[0] if faces else None
+
+    def _search(self, frame: Frame, gray: NDArray[np.uint8]) -> bool:
+        if frame.time_s - self._searched_s < self.settings.search_every_s:
+            return False
+        self._searched_s = frame.time_s
+        mesh = self._mesh(frame)
+        if mesh is None:
+            return False
+        self._start(frame, gray, mesh)
+        return True
+
+    def _start(self, frame: Frame, gray: NDArray[np.uint8], mesh: Mesh) -> None:
+        to_crop = align(mesh)
+        crop = registration.warp_gray(gray, to_crop)
+        points = similarity.apply(to_crop, mesh.points_xy[list(self._layout.mesh_points)])
+        anchor = registration.make_anchor(crop, points, None)
+        self._segment += 1
+        self._track = _Track(to_crop, anchor, np.zeros((len(points), 2), np.float32), frame.time_s)
+
+    def _lost(self, frame: Frame, gray: NDArray[np.uint8], track: _Track) -> FaceView | None:
+        """Ask the mesh; a covered face is waited for, a moved one is taken up anew."""
+        if track.lost_since_s is None:
+            track.lost_since_s = frame.time_s
+            self._searched_s = -np.inf
+        if frame.time_s - self._searched_s < self.settings.search_every_s:
+            return None
+        self._searched_s = frame.time_s
+        mesh = self._mesh(frame)
+        if mesh is None:
+            self.loss = Loss.NO_FACE
+            if frame.time_s - track.lost_since_s > 0.5:
+                self._track = None
+            return None
+        again = registration.register(gray, align(mesh), track.anchor, self._layout)
+        if again.similarity >= self.settings.lost_correlation:
+            track.to_crop, track.lost_since_s, self.loss = again.to_crop, None, None
+            track.moved[:] = 0
+            return self._view(frame, track, again.similarity)
+        self.loss = Loss.OCCLUDED
+        elsewhere = _disagreement(align(mesh), track.to_crop) > 3 * self.settings.drift_iod
+        if elsewhere or frame.time_s - track.lost_since_s > 0.4:
+            self._start(frame, gray, mesh)
+            self.loss = None
+            return self._view(frame, self._track, 1.0)  # type: ignore[arg-type]
+        return None
+
+    def _check(self, frame: Frame, gray: NDArray[np.uint8], track: _Track) -> None:
+        """Compare with the mesh; drop a track that the mesh does not bear out."""
+        track.checked_s = frame.time_s
+        mesh = self._mesh(frame)
+        if mesh is None:
+            track.misses += 1
+            if track.misses >= 3:
+                self.reset()
+            return
+        track.misses = 0
+        if _disagreement(align(mesh), track.to_crop) > self.settings.drift_iod:
+            self._start(frame, gray, mesh)
+
+    def _view(self, frame: Frame, track: _Track, correlation: float) -> FaceView:
+        crop_rgb = cv2.warpAffine(
+            frame.image_rgb,
+            track.to_crop,
+            (CROP, CROP),
+            flags=cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+        crop_gray = cv2.cvtColor(crop_rgb, cv2.COLOR_RGB2GRAY).astype(np.float32)
+        moved, ncc = registration.displacements(crop_gray, track.anchor, track.moved)
+        track.moved = np.where((ncc > 0.3)[:, None], moved, track.moved).astype(np.float32)
+        templates = track.anchor.levels[0]
+        information = templates.information * (np.clip(ncc - 0.4, 0, 1) ** 2)[:, None, None]
+        iod = moved.astype(np.float64) / CROP_IOD
+        rigid = list(self._layout.rigid)
+        head = fit_head(self._design[rigid], iod[rigid], information[rigid])
+        own = iod - self._design @ head.parameters
+        channels = self._channels(own, information, ncc)
+        restarted, track.restarted = track.restarted, False
+        self._renew(track, crop_gray, own, ncc)
+        return FaceView(
+            time_s=frame.time_s,
+            index=frame.index,
+            segment=self._segment,
+            face_id=0,
+            crop_rgb=crop_rgb,
+            crop_gray=crop_gray,
+            to_crop=track.to_crop,
+            channels_iod=channels,
+            head=np.concatenate([_placement(track.to_crop), head.turn]),
+            correlation=correlation,
+            quality=quality_of(track.to_crop, correlation, crop_gray),
+            restarted=restarted,
+        )
+
+    def _channels(
+        self,
+        own: NDArray[np.float64],
+        information: NDArray[np.float32],
+        ncc: NDArray[np.float32],
+    ) -> NDArray[np.float64]:
+        """Average the patches of each channel by what their texture can tell."""
+        result = np.full((len(self._layout.channels), 2), np.nan)
+        for row, channel in enumerate(self._layout.channels):
+            members = list(channel.patches)
+            if np.median(ncc[members]) < 0.5:
+                continue
+            weight = information[members].astype(np.float64)
+            total = weight.sum(0)
+            total += np.eye(2) * (0.02 * np.trace(total) + 0.5)
+            result[row] = np.linalg.solve(total, np.einsum("kij,kj->i", weight, own[members]))
+        return result
+
+    def _renew(
+        self,
+        track: _Track,
+        crop_gray: NDArray[np.float32],
+        own: NDArray[np.float64],
+        ncc: NDArray[np.float32],
+    ) -> None:
+        """Take fresh templates when the old ones no longer fit and nothing is moving."""
+        track.stillness.append(own)
+        if len(track.stillness) < 6:
+            return
+        oldest = track.stillness.pop(0)
+        still = float(np.median(np.abs(own - oldest))) < 0.002
+        if still and float(ncc.mean()) < self.settings.renew_correlation:
+            points = track.anchor.home_xy + track.moved
+            track.anchor = registration.make_anchor(crop_gray, points, track.anchor.home_xy)
+            track.stillness.clear()
+
+
+def align(mesh: Mesh) -> similarity.Matrix:
+    """Return the (2, 3) similarity from picture to crop, fitted to rigid points only."""
+    rigid = list(RIGID)
+    return similarity.fit(mesh.points_xy[rigid], canonical_crop_xy()[rigid])
+
+
+def quality_of(
+    to_crop: similarity.Matrix, correlation: float, crop_gray: NDArray[np.float32]
+) -> float:
+    """Return 0 (blind) … 1 (large, sharp, well-lit, well-tracked).
+
+    The product of three: inter-ocular distance in the picture (0 at 20 px, 1 from 60 px),
+    contrast of the crop (1 from 20 grey levels), correlation with the anchor (0 at 0.5, 1 from
+    0.9).
+    """
+    iod_px = CROP_IOD / max(similarity.scale_of(to_crop), 1e-6)
+    size = (iod_px - 20) / 40
+    contrast = float(crop_gray[::8, ::8].std()) / 20
+    track = (correlation - 0.5) / 0.4
+    return float(np.prod(np.clip([size, contrast, track], 0, 1)))
+
+
+def _placement(to_crop: similarity.Matrix) -> NDArray[np.float64]:
+    """Return where the face is: eye midpoint in its own inter-ocular distances, log scale, roll."""
+    back = similarity.invert(to_crop)
+    scale = similarity.scale_of(back) * CROP_IOD
+    eyes = similarity.apply(back, np.array([CROP_EYES_XY]))[0] / scale
+    return np.array([eyes[0], eyes[1], np.log(scale), similarity.roll_of(back)])
+
+
+def _disagreement(one: similarity.Matrix, other: similarity.Matrix) -> float:
+    """Return how far two alignments put the same face apart, in inter-ocular distances."""
+    corners = np.array([CROP_EYES_XY, (CROP_EYES_XY[0], CROP_EYES_XY[1] + CROP_IOD)])
+    there = similarity.apply(one, similarity.apply(similarity.invert(other), corners))
+    return float(np.hypot(*(there - corners).T).max()) / CROP_IOD
