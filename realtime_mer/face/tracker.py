@@ -20,7 +20,14 @@ from realtime_mer.face.mesh import Mesh, MeshDetector
 from realtime_mer.face.points import Layout, layout
 from realtime_mer.face.registration import Anchor
 from realtime_mer.face.rigid import design, fit_head
-from realtime_mer.face.topology import CROP, CROP_EYES_XY, CROP_IOD, RIGID, canonical_crop_xy
+from realtime_mer.face.topology import (
+    CROP,
+    CROP_EYES_XY,
+    CROP_IOD,
+    RIGID,
+    canonical_crop_xy,
+    eye_centres,
+)
 
 
 class Loss(StrEnum):
@@ -79,6 +86,9 @@ class FaceView:
         (6,) rigid parameters of this picture against the anchor: see ``face.rigid``; with the
         first four refined from ``to_crop``: shift of the face in the picture in inter-ocular
         distances (2), log scale, roll; then turn (2).
+    eyes
+        (2, 126) float32, the subject's right and left eye as small pictures, zero mean and unit
+        norm: their product with those of another moment tells a blink.
     correlation
         Median correlation of the rigid patches with the anchor, 0…1.
     quality
@@ -96,6 +106,7 @@ class FaceView:
     to_crop: similarity.Matrix
     channels_iod: NDArray[np.float64]
     head: NDArray[np.float64]
+    eyes: NDArray[np.float32]
     correlation: float
     quality: float
     restarted: bool
@@ -108,6 +119,7 @@ class _Track:
     to_crop: similarity.Matrix
     anchor: Anchor
     moved: NDArray[np.float32]
+    eyes_xy: NDArray[np.float64]
     checked_s: float
     restarted: bool = True
     lost_since_s: float | None = None
@@ -195,7 +207,9 @@ class FaceTracker:
         points = similarity.apply(to_crop, mesh.points_xy[list(self._layout.mesh_points)])
         anchor = registration.make_anchor(crop, points, None)
         self._segment += 1
-        self._track = _Track(to_crop, anchor, np.zeros((len(points), 2), np.float32), frame.time_s)
+        eyes = similarity.apply(to_crop, np.array(eye_centres(mesh.points_xy)))
+        still = np.zeros((len(points), 2), np.float32)
+        self._track = _Track(to_crop, anchor, still, eyes, frame.time_s)
 
     def _lost(self, frame: Frame, gray: NDArray[np.uint8], track: _Track) -> FaceView | None:
         """Ask the mesh; a covered face is waited for, a moved one is taken up anew."""
@@ -267,6 +281,7 @@ class FaceTracker:
             to_crop=track.to_crop,
             channels_iod=channels,
             head=np.concatenate([_placement(track.to_crop), head.turn]),
+            eyes=eye_pictures(crop_gray, track.eyes_xy),
             correlation=correlation,
             quality=quality_of(track.to_crop, correlation, crop_gray),
             restarted=restarted,
@@ -313,6 +328,23 @@ def align(mesh: Mesh) -> similarity.Matrix:
     """Return the (2, 3) similarity from picture to crop, fitted to rigid points only."""
     rigid = list(RIGID)
     return similarity.fit(mesh.points_xy[rigid], canonical_crop_xy()[rigid])
+
+
+def eye_pictures(
+    crop_gray: NDArray[np.float32], eyes_xy: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    """Return both eyes as (2, 126) float32: 18×7 pixels, zero mean, unit norm.
+
+    The window is 0.64×0.25 inter-ocular distances about each of ``eyes_xy`` ((2, 2), right then
+    left, crop pixels): lids, iris and corners, no brow.
+    """
+    pictures = np.empty((2, 126), np.float32)
+    for row, centre in enumerate(eyes_xy):
+        window = cv2.getRectSubPix(crop_gray, (72, 28), (float(centre[0]), float(centre[1])))
+        small = cv2.resize(window, (18, 7), interpolation=cv2.INTER_AREA).ravel()
+        small = small - small.mean()
+        pictures[row] = small / max(float(np.linalg.norm(small)), 1e-3)
+    return pictures
 
 
 def quality_of(

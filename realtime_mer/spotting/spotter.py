@@ -1,0 +1,274 @@
+"""The causal onset–apex–offset spotter.
+
+One machine a region proposes episodes; the spotter joins those that belong together, looks at
+the witnesses (eyes, chin, head) and either claims a candidate or says why not. Nothing here
+looks ahead: a candidate is confirmed a few hundredths of a second after its offset.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from realtime_mer.events import Candidate
+from realtime_mer.face.points import layout
+from realtime_mer.face.topology import REGIONS
+from realtime_mer.face.tracker import FaceView
+from realtime_mer.spotting.history import History
+from realtime_mer.spotting.machine import Episode, RegionMachine, State
+from realtime_mer.spotting.settings import SpotterSettings
+from realtime_mer.spotting.witnesses import Scene, objection
+
+_LOG = logging.getLogger(__name__)
+_CAPACITY = 1024
+"""Rows kept: two seconds at 500 frames a second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the spotter says about one movement.
+
+    ``reason`` is empty for a claim (provisional or confirmed) and names the objection for a
+    rejection; ``candidate`` is None for a movement that never got an offset.
+    """
+
+    candidate: Candidate | None
+    reason: str = ""
+
+    @property
+    def claimed(self) -> bool:
+        """True for a confirmed candidate."""
+        return not self.reason and self.candidate is not None and not self.candidate.provisional
+
+
+class Spotter:
+    """Turn face views into decisions, one ``step`` a view.
+
+    Attributes
+    ----------
+    rejected
+        How many movements were turned down, by reason.
+    """
+
+    def __init__(self, settings: SpotterSettings | None = None) -> None:
+        self.settings = settings or SpotterSettings()
+        self.rejected: Counter[str] = Counter()
+        self._layout = layout()
+        self._smooth: list[tuple[float, NDArray[np.float64]]] = []
+        names = self._layout.channels
+        self._machines = [
+            RegionMachine(
+                region,
+                [2 * c + k for c, ch in enumerate(names) if ch.region == region for k in (0, 1)],
+                self.settings,
+            )
+            for region in REGIONS
+        ]
+        self._channels = History(2 * len(names), _CAPACITY)
+        self._witness = History(252 + 6 + 1, _CAPACITY)
+        self._episodes: list[Episode] = []
+        self._announced: set[str] = set()
+        self._mouth_moves: list[float] = []
+        self._segment = -1
+        self._face_id = 0
+        self._started_s = 0.0
+
+    @property
+    def excursions(self) -> NDArray[np.float32]:
+        """How far each of ``REGIONS`` stands from rest now, (6,), inter-ocular distances."""
+        return np.array([m.excursion for m in self._machines], np.float32)
+
+    @property
+    def thresholds(self) -> NDArray[np.float32]:
+        """What each excursion has to exceed now, (6,)."""
+        return np.array([m.threshold for m in self._machines], np.float32)
+
+    def step(self, view: FaceView) -> list[Decision]:
+        """Take the next view; return what was decided at this moment, mostly nothing."""
+        if view.restarted or view.segment != self._segment:
+            self._restart(view)
+        self._push(view)
+        decisions: list[Decision] = []
+        for machine in self._machines:
+            outcome = machine.step(self._channels)
+            if isinstance(outcome, Episode):
+                self._episodes.append(outcome)
+                if machine.region == "mouth":
+                    self._mouth_moves.append(outcome.apex_s)
+            elif isinstance(outcome, str):
+                self._reject(outcome, f"{machine.region} from {machine.onset_s:.3f} s")
+                if machine.region == "mouth":
+                    self._mouth_moves.append(machine.apex_s)
+                decisions.append(Decision(None, outcome))
+        decisions += self._provisional()
+        if self._episodes and self._complete(view.time_s):
+            decisions += self._decide(view)
+        return decisions
+
+    def lost(self, reason: str) -> list[Decision]:
+        """Tell the spotter that the face cannot be seen: open movements end without an offset."""
+        open_ones = [m for m in self._machines if m.state in (State.RISING, State.FALLING)]
+        decisions = []
+        if open_ones or self._episodes:
+            self._reject(reason, "face lost")
+            decisions.append(Decision(None, reason))
+        self._segment = -1
+        self._episodes.clear()
+        for machine in self._machines:
+            machine.restart(np.inf)
+        return decisions
+
+    def _restart(self, view: FaceView) -> None:
+        self._segment, self._face_id = view.segment, view.face_id
+        self._started_s = view.time_s
+        self._channels.clear()
+        self._witness.clear()
+        self._episodes.clear()
+        self._smooth.clear()
+        self._mouth_moves.clear()
+        for machine in self._machines:
+            machine.restart(view.time_s)
+
+    def _push(self, view: FaceView) -> None:
+        self._smooth.append((view.time_s, view.channels_iod))
+        while view.time_s - self._smooth[0][0] > self.settings.smooth_s:
+            self._smooth.pop(0)
+        row = np.mean([c for _, c in self._smooth], axis=0).ravel()
+        time = float(np.mean([t for t, _ in self._smooth]))
+        self._channels.push(time, view.index, row)
+        witness = np.concatenate([view.eyes.ravel(), view.head, [view.quality]])
+        self._witness.push(view.time_s, view.index, witness)
+
+    def _provisional(self) -> list[Decision]:
+        """Announce regions that just turned from rising to falling, once a movement."""
+        decisions = []
+        for machine in self._machines:
+            key = machine.region
+            if machine.state is not State.FALLING:
+                self._announced.discard(key)
+            elif key not in self._announced:
+                self._announced.add(key)
+                if len(self._announced) == 1 and self._warm(machine.onset_s):
+                    decisions.append(Decision(self._alert(machine)))
+        return decisions
+
+    def _alert(self, machine: RegionMachine) -> Candidate:
+        now = float(self._witness.time_s[-1])
+        return self._candidate(
+            (machine.onset_s, machine.apex_s, max(now, machine.apex_s)),
+            (machine.region,),
+            machine.peak / machine.noise,
+            machine.peak,
+            provisional=True,
+        )
+
+    def _warm(self, onset_s: float) -> bool:
+        return onset_s - self._started_s >= self.settings.warm_up_s
+
+    def _complete(self, now: float) -> bool:
+        """Wait for regions still on the way that began while the first episode lasted."""
+        last = max(e.offset_s for e in self._episodes)
+        first = min(e.onset_s for e in self._episodes)
+        waiting = any(
+            m.state in (State.RISING, State.FALLING) and first - 0.1 < m.onset_s < last
+            for m in self._machines
+        )
+        return not waiting or now - last > self.settings.confirm_s
+
+    def _decide(self, view: FaceView) -> list[Decision]:
+        """Join the finished episodes into movements and judge each."""
+        decisions = []
+        for group in group_episodes(self._episodes):
+            decisions.append(self._judge(group, view))
+        self._episodes.clear()
+        return decisions
+
+    def _judge(self, group: list[Episode], view: FaceView) -> Decision:
+        onset, apex, offset = fuse_course(group)
+        regions = tuple(e.region for e in sorted(group, key=lambda e: -e.amplitude_iod))
+        best = max(group, key=lambda e: e.score)
+        amplitude = max(e.amplitude_iod for e in group)
+        candidate = self._candidate((onset, apex, offset), regions, best.score, amplitude)
+        scene = Scene(
+            onset_s=onset,
+            apex_s=apex,
+            offset_s=offset,
+            now_s=view.time_s,
+            episodes=tuple(group),
+            moving=tuple(
+                (m.region, m.onset_s, m.peak, m.state.value)
+                for m in self._machines
+                if m.state is not State.QUIET
+            ),
+            mouth_moves=tuple(t for t in self._mouth_moves if t > onset - 1.5),
+            channels=self._channels,
+            witness=self._witness,
+            names=self._layout.names,
+        )
+        self._mouth_moves = [t for t in self._mouth_moves if t > view.time_s - 3]
+        reason = objection(scene, self.settings) if self._warm(onset) else "warming up"
+        if reason:
+            self._reject(reason, f"{'+'.join(regions)} at {apex:.3f} s")
+        return Decision(candidate, reason)
+
+    def _candidate(
+        self,
+        course: tuple[float, float, float],
+        regions: tuple[str, ...],
+        score: float,
+        amplitude: float,
+        provisional: bool = False,
+    ) -> Candidate:
+        time, index = self._witness.time_s, self._witness.index
+        frames = [int(index[np.argmin(np.abs(time - t))]) for t in course]
+        span = self._witness.since(course[0])
+        quality = float(self._witness.rows[span][:, -1].min())
+        onset, apex, offset = course
+        return Candidate(
+            segment=self._segment,
+            face_id=self._face_id,
+            onset_frame=frames[0],
+            apex_frame=frames[1],
+            offset_frame=frames[2],
+            onset_s=onset,
+            apex_s=apex,
+            offset_s=offset,
+            regions=regions,
+            spot_score=score,
+            amplitude_iod=amplitude,
+            quality=quality,
+            provisional=provisional,
+        )
+
+    def _reject(self, reason: str, what: str) -> None:
+        self.rejected[reason] += 1
+        _LOG.debug("rejected %s: %s", what, reason)
+
+
+def group_episodes(episodes: list[Episode]) -> list[list[Episode]]:
+    """Join episodes whose apexes lie within each other's half-open course, strongest first."""
+    groups: list[list[Episode]] = []
+    for episode in sorted(episodes, key=lambda e: -e.score):
+        for group in groups:
+            lead = group[0]
+            if lead.onset_s <= episode.apex_s <= lead.offset_s or (
+                episode.onset_s <= lead.apex_s <= episode.offset_s
+            ):
+                group.append(episode)
+                break
+        else:
+            groups.append([episode])
+    return groups
+
+
+def fuse_course(group: list[Episode]) -> tuple[float, float, float]:
+    """Return onset, apex and offset of a movement: the mean of its regions, the surer more."""
+    weight = np.array([e.score for e in group])
+    weight = weight**2 * (weight >= 0.5 * weight.max())
+    course = np.array([(e.onset_s, e.apex_s, e.offset_s) for e in group])
+    onset, apex, offset = weight @ course / weight.sum()
+    return float(onset), float(apex), float(offset)
