@@ -66,8 +66,10 @@ class MediaPipeMesh:
         """Return the faces of an (H, W, 3) RGB picture, largest first."""
         if self._graph is None:
             self._graph = self._open()
-        image_rgb.flags.writeable = False
+        writeable = image_rgb.flags.writeable
+        image_rgb.flags.writeable = False  # lets MediaPipe read it without a copy
         found = self._graph.process(image_rgb).multi_face_landmarks or []
+        image_rgb.flags.writeable = writeable
         height, width = image_rgb.shape[:2]
         meshes = [_to_mesh(face, width, height) for face in found]
         return sorted(meshes, key=lambda mesh: -mesh.iod_px)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from realtime_mer.events import Frame
 from realtime_mer.face import registration, similarity
+from realtime_mer.face.cuts import CutDetector
 from realtime_mer.face.mesh import Mesh, MeshDetector
 from realtime_mer.face.points import Layout, layout
 from realtime_mer.face.registration import Anchor
@@ -35,6 +36,7 @@ class Loss(StrEnum):
 
     NO_FACE = "no face"
     OCCLUDED = "occluded"
+    CUT = "cut"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,8 @@ class FaceTracker:
         self._detector = detector
         self._layout: Layout = layout()
         self._track: _Track | None = None
+        self._cuts = CutDetector()
+        self._out: NDArray[np.uint8] | None = None
         self._searched_s = -np.inf
         self._segment = -1
         self._source_segment = -1
@@ -158,17 +162,23 @@ class FaceTracker:
         self._searched_s = -np.inf
         self._detector.reset()
 
-    def step(self, frame: Frame) -> FaceView | None:
+    def step(self, frame: Frame, out: NDArray[np.uint8] | None = None) -> FaceView | None:
         """Take the next picture; return what it shows of the face, None if nothing usable.
 
-        ``loss`` says why after None.
+        ``loss`` says why after None. The aligned crop is written into ``out`` ((320, 320, 3)
+        uint8, C-contiguous) if given.
         """
         if frame.segment != self._source_segment:
             self._source_segment = frame.segment
             self.reset()
+            self._cuts.reset()
         gray = cv2.cvtColor(frame.image_rgb, cv2.COLOR_RGB2GRAY)
+        self._out = out
+        if self._cuts.step(gray):
+            self.reset()
+            self.loss = Loss.CUT
         if self._track is None and not self._search(frame, gray):
-            self.loss = Loss.NO_FACE
+            self.loss = self.loss if self.loss is Loss.CUT else Loss.NO_FACE
             return None
         track = self._track
         assert track is not None
@@ -256,6 +266,7 @@ class FaceTracker:
             frame.image_rgb,
             track.to_crop,
             (CROP, CROP),
+            dst=self._out,
             flags=cv2.INTER_LINEAR,
             borderMode=cv2.BORDER_REPLICATE,
         )

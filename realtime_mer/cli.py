@@ -1,0 +1,137 @@
+"""`mer`: thin; every command is one call into a function that a Python user can call too."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Annotated
+
+import click
+import typer
+from rich.console import Console
+from typer.core import TyperGroup
+
+from realtime_mer import __version__
+from realtime_mer.errors import MerError
+
+COMMANDS = "realtime_mer.commands"
+"""Entry points by which the other rooms bring their commands: the stream does not import them."""
+
+
+class _Rooms(TyperGroup):
+    """Our own commands, and those that other packages registered, loaded when they are used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        own = super().list_commands(ctx)
+        return own + sorted(e.name for e in entry_points(group=COMMANDS) if e.name not in own)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        own = super().get_command(ctx, cmd_name)
+        if own is not None:
+            return own
+        for entry in entry_points(group=COMMANDS):
+            if entry.name == cmd_name:
+                loaded = entry.load()
+                return (
+                    typer.main.get_command(loaded) if isinstance(loaded, typer.Typer) else loaded
+                )
+        return None
+
+
+app = typer.Typer(
+    cls=_Rooms,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Facial micro-expressions: video in, onset-apex-offset events out. "
+    "It says 'look here', never 'this person lies'.",
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        sys.stdout.write(f"mer {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Log why movements were turned down.")
+    ] = False,
+) -> None:
+    logging.basicConfig(
+        level=logging.DEBUG if verbose else logging.WARNING,
+        format="%(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+    for noisy in ("numba", "matplotlib", "libav"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+@app.command()
+def analyze(
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="INPUT...",
+            help="Video files, folders of images, stream URLs, or 'sample' for the bundled clip.",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Results go to OUT/<name>/.")] = Path(
+        "out"
+    ),
+    model: Annotated[
+        Path | None, typer.Option(help="Folder of a model package.", show_default="bundled")
+    ] = None,
+    fps: Annotated[
+        float | None, typer.Option(help="Frames a second of a folder of images.")
+    ] = None,
+    floor: Annotated[
+        float | None,
+        typer.Option(
+            help="Least movement that counts, in percent of the inter-ocular distance. "
+            "Lower finds fainter movements and raises more alarms.",
+            show_default="0.45",
+        ),
+    ] = None,
+) -> None:
+    """Find micro-expressions in recordings; write CSV, ELAN, WebVTT, HTML and JSON."""
+    from realtime_mer.analyze_command import analyze_inputs
+
+    code = analyze_inputs(inputs, out, model=model, fps=fps, floor_percent=floor)
+    if code:
+        raise typer.Exit(code)
+
+
+@app.command()
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Say what this machine can do: versions, face model, engines, cameras."""
+    from realtime_mer.doctor import print_report
+
+    print_report(Console(), as_json)
+
+
+def main() -> None:
+    """Run the command line: 0 done, 1 the input was bad, 2 usage, 130 stopped."""
+    try:
+        app(standalone_mode=True)
+    except MerError as error:
+        sys.stderr.write(f"mer: {error}\n")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.stderr.write("mer: stopped\n")
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""What this machine can do."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+PACKAGES = ("realtime-mer", "numpy", "numba", "av", "opencv-contrib-python", "mediapipe")
+PACKAGES += ("onnxruntime", "torch", "tensorrt", "tensorrt-rtx-cu13", "gradio", "ray")
+
+
+def versions(names: tuple[str, ...] = PACKAGES) -> dict[str, str | None]:
+    """Return installed versions by distribution name, None for what is missing."""
+    found: dict[str, str | None] = {"python": platform.python_version()}
+    for name in names:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = None
+    return found
+
+
+def examine() -> dict[str, object]:
+    """Return a JSON-ready description of machine, versions, face model, engines and cameras."""
+    import cv2
+    import onnxruntime
+
+    from engines import available_engines
+
+    return {
+        "machine": {
+            "system": platform.platform(),
+            "cores": os.cpu_count(),
+            "opencv_threads": cv2.getNumThreads(),
+        },
+        "versions": versions(),
+        "face_model": _face_model(),
+        "engines": list(available_engines()),
+        "onnxruntime_providers": onnxruntime.get_available_providers(),
+        "cameras": sorted(str(p) for p in Path("/dev").glob("video*")),
+        "duplicate_opencv": _duplicate_opencv(),
+    }
+
+
+def print_report(console: Console, as_json: bool) -> None:
+    """Print ``examine()`` as a table, or as one JSON object on the last line."""
+    facts = examine()
+    if as_json:
+        sys.stdout.write(json.dumps(facts, sort_keys=True) + "\n")
+        return
+    table = Table(title="mer doctor", show_header=False)
+    machine, found = facts["machine"], facts["versions"]
+    assert isinstance(machine, dict)
+    assert isinstance(found, dict)
+    table.add_row("machine", f"{machine['system']}, {machine['cores']} cores")
+    for name, number in found.items():
+        table.add_row(name, number or "not installed")
+    for key in ("face_model", "engines", "onnxruntime_providers", "cameras"):
+        value = facts[key]
+        table.add_row(key.replace("_", " "), ", ".join(value) if isinstance(value, list) else value)
+    if facts["duplicate_opencv"]:
+        table.add_row("warning", f"two packages provide cv2: {facts['duplicate_opencv']}")
+    console.print(table)
+
+
+def _face_model() -> str:
+    """Return which face mesh there is, or what to install."""
+    from importlib.util import find_spec
+
+    spec = find_spec("mediapipe")
+    if spec is None or spec.origin is None:
+        return "missing: pip install mediapipe==0.10.21"
+    model = Path(spec.origin).parent / "modules/face_landmark/face_landmark_with_attention.tflite"
+    if not model.is_file():
+        return "this MediaPipe bundles no face model: pip install mediapipe==0.10.21"
+    return "MediaPipe Face Mesh, 478 points, bundled"
+
+
+def _duplicate_opencv() -> list[str]:
+    names = ("opencv-python", "opencv-python-headless", "opencv-contrib-python-headless")
+    others = [name for name, number in versions(names).items() if number and name != "python"]
+    return [*others, "opencv-contrib-python"] if others else []
