@@ -45,15 +45,16 @@ class Templates:
     information: Float
 
 
-def sample_patch(image: Float, x: float, y: float, side: int) -> Float:
-    """Return the (side, side) bilinear patch of ``image`` centred on (x, y), edges repeated."""
-    half = (side - 1) / 2
-    xs = np.clip(np.arange(side) - half + x, 0, image.shape[1] - 1.001)
-    ys = np.clip(np.arange(side) - half + y, 0, image.shape[0] - 1.001)
-    x0, y0 = xs.astype(int), ys.astype(int)
-    fx, fy = (xs - x0)[None, :], (ys - y0)[:, None]
-    top = image[np.ix_(y0, x0)] * (1 - fx) + image[np.ix_(y0, x0 + 1)] * fx
-    bottom = image[np.ix_(y0 + 1, x0)] * (1 - fx) + image[np.ix_(y0 + 1, x0 + 1)] * fx
+def sample_patches(image: Float, centres_xy: NDArray[np.floating], side: int) -> Float:
+    """Return (P, side, side) bilinear patches centred on (P, 2) points, edges repeated."""
+    reach = np.arange(side, dtype=np.float32) - np.float32((side - 1) / 2)
+    xs = np.clip(centres_xy[:, :1] + reach, 0, image.shape[1] - 1.001).astype(np.float32)
+    ys = np.clip(centres_xy[:, 1:] + reach, 0, image.shape[0] - 1.001).astype(np.float32)
+    x0, y0 = xs.astype(np.intp), ys.astype(np.intp)
+    fx, fy = (xs - x0)[:, None, :], (ys - y0)[:, :, None]
+    column, row = x0[:, None, :], y0[:, :, None]
+    top = image[row, column] * (1 - fx) + image[row, column + 1] * fx
+    bottom = image[row + 1, column] * (1 - fx) + image[row + 1, column + 1] * fx
     return np.asarray(top * (1 - fy) + bottom * fy, np.float32)
 
 
@@ -62,32 +63,31 @@ def make_templates(image: Float, centres_xy: NDArray[np.floating], side: int) ->
 
     ``side`` is odd; larger patches are steadier and blur neighbouring motions together.
     """
-    count = len(centres_xy)
-    values = np.zeros((count, side, side), np.float32)
-    gradient = np.zeros((count, 2, side, side), np.float32)
-    inverse = np.zeros((count, 2, 2), np.float32)
-    information = np.zeros((count, 2, 2), np.float32)
-    height, width = image.shape
-    for i, (x, y) in enumerate(centres_xy):
-        if not (0 <= x < width and 0 <= y < height):
-            continue
-        wide = sample_patch(image, float(x), float(y), side + 2).astype(np.float64)
-        patch = wide[1:-1, 1:-1] - wide[1:-1, 1:-1].mean()
-        norm = max(float(np.sqrt((patch**2).sum())), 1e-3)
-        grads = np.stack(
-            [(wide[1:-1, 2:] - wide[1:-1, :-2]) / 2, (wide[2:, 1:-1] - wide[:-2, 1:-1]) / 2]
-        )
-        grads -= grads.mean(axis=(1, 2), keepdims=True)
-        flat = grads.reshape(2, -1)
-        raw = flat @ flat.T
-        information[i] = raw / side**2
-        hessian = raw / norm**2
-        values[i] = patch / norm
-        gradient[i] = grads / norm
-        inverse[i] = np.linalg.inv(hessian + np.eye(2) * (1e-6 + 1e-3 * np.trace(hessian)))
-    share = (values[:, None] * gradient).sum((2, 3))
     centres = np.ascontiguousarray(centres_xy, np.float32)
-    return Templates(centres, values, gradient, inverse, share, information)
+    wide = sample_patches(image, centres, side + 2)
+    values = wide[:, 1:-1, 1:-1] - wide[:, 1:-1, 1:-1].mean((1, 2), keepdims=True)
+    gradient = np.stack(
+        [wide[:, 1:-1, 2:] - wide[:, 1:-1, :-2], wide[:, 2:, 1:-1] - wide[:, :-2, 1:-1]], axis=1
+    )
+    gradient = (gradient - gradient.mean((2, 3), keepdims=True)) / np.float32(2)
+    flat = gradient.reshape(len(centres), 2, -1).astype(np.float64)
+    information = flat @ flat.transpose(0, 2, 1)
+    norm = np.maximum(np.sqrt((values.astype(np.float64) ** 2).sum((1, 2))), 1e-3)
+    hessian = information / norm[:, None, None] ** 2
+    ridge = 1e-6 + 1e-3 * np.trace(hessian, axis1=1, axis2=2)
+    inverse = np.linalg.inv(hessian + np.eye(2) * ridge[:, None, None])
+    inside = ((centres >= 0) & (centres < [image.shape[1], image.shape[0]])).all(1)
+    information[~inside] = 0
+    values = values / norm[:, None, None].astype(np.float32)
+    gradient = gradient / norm[:, None, None, None].astype(np.float32)
+    return Templates(
+        centres_xy=centres,
+        values=np.ascontiguousarray(values, np.float32),
+        gradient=np.ascontiguousarray(gradient, np.float32),
+        inverse_hessian=inverse.astype(np.float32),
+        share=(values[:, None] * gradient).sum((2, 3)).astype(np.float32),
+        information=(information / side**2).astype(np.float32),
+    )
 
 
 def track(
@@ -130,7 +130,7 @@ def track_numpy(
     side = templates.values.shape[1]
     for i, centre in enumerate(templates.centres_xy):
         for step in range(iterations + 1):
-            patch = sample_patch(image, *(float(v) for v in centre + moved[i]), side)
+            patch = sample_patches(image, (centre + moved[i])[None], side)[0]
             patch = patch - patch.mean()
             norm = max(float(np.sqrt((patch**2).sum())), 1e-3)
             error = patch / norm - templates.values[i]

@@ -77,6 +77,13 @@ class Layout:
         """Names of the channels."""
         return tuple(channel.name for channel in self.channels)
 
+    def membership(self) -> NDArray[np.float64]:
+        """Return (C, P), 1 where a patch belongs to a channel."""
+        matrix = np.zeros((len(self.channels), len(self.mesh_points)))
+        for row, channel in enumerate(self.channels):
+            matrix[row, list(channel.patches)] = 1
+        return matrix
+
 
 @cache
 def layout() -> Layout:

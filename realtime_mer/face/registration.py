@@ -96,7 +96,7 @@ def register(
             np.trace(templates.information, axis1=1, axis2=2)
         )
         if level == 0:
-            correlation = float(np.median(ncc))
+            correlation = similarity.middle(ncc)
         if (weights > 0).sum() < 4:
             return Registration(to_crop, 0.0)
         source, target = _full(base, level), _full(base + found, level)

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from realtime_mer.face.similarity import middle
+
 TURN_PRIOR = 0.05
 """Standard deviation expected of ``b``, in radians. Higher follows turns more and lets noise of
 the nose points leak into the far ends of the face more."""
@@ -70,12 +72,14 @@ def fit_head(
     weight = information / scale / NOISE_PRIOR**2
     prior = np.diag([1e-6, 1e-6, 1e-3, 1e-3, 1 / TURN_PRIOR**2, 1 / TURN_PRIOR**2])
     parameters = np.zeros(6)
+    pulled = matrix.transpose(0, 2, 1) @ weight
+    normals = pulled @ matrix
+    rights = (pulled @ displacement[:, :, None])[:, :, 0]
     for _ in range(rounds):
-        weighted = np.einsum("kip,kij,k->kpj", matrix, weight, trust)
-        normal = np.einsum("kpj,kjq->pq", weighted, matrix) + prior
-        parameters = np.linalg.solve(normal, np.einsum("kpj,kj->p", weighted, displacement))
+        normal = np.tensordot(trust, normals, 1) + prior
+        parameters = np.linalg.solve(normal, trust @ rights)
         residual = displacement - matrix @ parameters
         square = (residual**2).sum(1)
-        width = max(NOISE_PRIOR, 1.5 * float(np.sqrt(np.median(square)))) ** 2
+        width = max(NOISE_PRIOR, 1.5 * middle(square) ** 0.5) ** 2
         trust = (width / (width + square)) ** 2
     return HeadFit(parameters)

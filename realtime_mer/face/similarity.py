@@ -64,17 +64,26 @@ def fit(
     total = w.sum()
     if total <= 0:
         raise ValueError("a similarity needs at least two weighted points, all weights are 0")
-    source_mean = w @ source_xy / total
-    target_mean = w @ target_xy / total
-    s = source_xy - source_mean
-    t = target_xy - target_mean
-    spread = w @ (s * s).sum(1)
+    source, target = _complex(source_xy), _complex(target_xy)
+    source_mean, target_mean = w @ source / total, w @ target / total
+    source = source - source_mean
+    spread = w @ (source.real**2 + source.imag**2)
     if spread <= 1e-12 * total:
         raise ValueError("a similarity needs at least two different points, all coincide")
-    cosine = w @ (s * t).sum(1) / spread
-    sine = w @ (s[:, 0] * t[:, 1] - s[:, 1] * t[:, 0]) / spread
-    linear = np.array([[cosine, -sine], [sine, cosine]])
-    return np.column_stack([linear, target_mean - linear @ source_mean])
+    turn = (w * source.conj()) @ (target - target_mean) / spread
+    shift = target_mean - turn * source_mean
+    return np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]])
+
+
+def _complex(points_xy: NDArray[np.floating]) -> NDArray[np.complex128]:
+    """Return x + iy: in the plane a similarity is one multiplication and one addition."""
+    return np.ascontiguousarray(points_xy, np.float64).view(np.complex128)[:, 0]
+
+
+def middle(values: NDArray[np.floating]) -> float:
+    """Return the upper median of a flat array: an order of magnitude faster than np.median."""
+    half = len(values) // 2
+    return float(np.partition(values, half)[half])
 
 
 def fit_robust(
@@ -87,7 +96,7 @@ def fit_robust(
     """Fit a similarity while distrusting points that disagree with the rest.
 
     Iteratively re-weighted least squares with Geman–McClure weights
-    ``(s² / (s² + r²))²``, starting from the weighted median shift, so that a minority of points
+    ``(s² / (s² + r²))²``, starting from the median shift, so that a minority of points
     that move on their own (a brow, a hand) does not pull the fit.
 
     Parameters
@@ -100,13 +109,12 @@ def fit_robust(
     matrix, weights
         The (2, 3) fit and the (N,) weights that it ended with.
     """
-    shift = np.median(target_xy - source_xy, axis=0)
-    residual = target_xy - source_xy - shift
-    matrix = np.column_stack([np.eye(2), shift])
-    w = weights
-    width = max(4 * scale_px, float(np.median(np.hypot(*residual.T))))
+    step = target_xy - source_xy
+    residual = step - [middle(step[:, 0]), middle(step[:, 1])]
+    matrix, w = IDENTITY, weights
+    width = max(4 * scale_px, middle(np.hypot(residual[:, 0], residual[:, 1])))
     for _ in range(rounds):
-        square = (residual**2).sum(1)
+        square = residual[:, 0] ** 2 + residual[:, 1] ** 2
         w = weights * (width**2 / (width**2 + square)) ** 2
         matrix = fit(source_xy, target_xy, w)
         residual = target_xy - apply(matrix, source_xy)

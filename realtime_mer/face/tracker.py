@@ -155,6 +155,7 @@ class FaceTracker:
         home = canonical_crop_xy()[list(self._layout.mesh_points)]
         self._places = (home - np.array(CROP_EYES_XY)) / CROP_IOD
         self._design = design(self._places, self._layout.depth)
+        self._membership = self._layout.membership()
 
     def reset(self) -> None:
         """Forget the face: what comes next is another place or time."""
@@ -279,7 +280,7 @@ class FaceTracker:
         rigid = list(self._layout.rigid)
         head = fit_head(self._design[rigid], iod[rigid], information[rigid])
         own = iod - self._design @ head.parameters
-        channels = self._channels(own, information, ncc)
+        channels = average_channels(own, information, ncc, self._membership)
         restarted, track.restarted = track.restarted, False
         self._renew(track, crop_gray, own, ncc)
         return FaceView(
@@ -298,24 +299,6 @@ class FaceTracker:
             restarted=restarted,
         )
 
-    def _channels(
-        self,
-        own: NDArray[np.float64],
-        information: NDArray[np.float32],
-        ncc: NDArray[np.float32],
-    ) -> NDArray[np.float64]:
-        """Average the patches of each channel by what their texture can tell."""
-        result = np.full((len(self._layout.channels), 2), np.nan)
-        for row, channel in enumerate(self._layout.channels):
-            members = list(channel.patches)
-            if np.median(ncc[members]) < 0.5:
-                continue
-            weight = information[members].astype(np.float64)
-            total = weight.sum(0)
-            total += np.eye(2) * (0.02 * np.trace(total) + 0.5)
-            result[row] = np.linalg.solve(total, np.einsum("kij,kj->i", weight, own[members]))
-        return result
-
     def _renew(
         self,
         track: _Track,
@@ -328,11 +311,45 @@ class FaceTracker:
         if len(track.stillness) < 6:
             return
         oldest = track.stillness.pop(0)
-        still = float(np.median(np.abs(own - oldest))) < 0.002
+        still = similarity.middle(np.abs(own - oldest).ravel()) < 0.002
         if still and float(ncc.mean()) < self.settings.renew_correlation:
             points = track.anchor.home_xy + track.moved
             track.anchor = registration.make_anchor(crop_gray, points, track.anchor.home_xy)
             track.stillness.clear()
+
+
+def average_channels(
+    own: NDArray[np.float64],
+    information: NDArray[np.float32],
+    ncc: NDArray[np.float32],
+    membership: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Average the patches of each channel by what their texture can tell.
+
+    Parameters
+    ----------
+    own, information, ncc
+        (P, 2) displacement, (P, 2, 2) texture and (P,) correlation of every patch.
+    membership
+        (C, P), 1 where a patch belongs to a channel.
+
+    Returns
+    -------
+    (C, 2) in the unit of ``own``: (Σ H)⁻¹ Σ H u, a little drawn to 0 where there is no texture;
+    NaN where the patches are lost (mean correlation below 0.5).
+    """
+    h = information.astype(np.float64)
+    pulled = np.einsum("kij,kj->ki", h, own)
+    total = membership @ h.reshape(-1, 4)
+    bias = 0.01 * (total[:, 0] + total[:, 3]) + 0.5
+    xx, xy, yy = total[:, 0] + bias, total[:, 1], total[:, 3] + bias
+    right = membership @ pulled
+    result = np.stack(
+        [yy * right[:, 0] - xy * right[:, 1], xx * right[:, 1] - xy * right[:, 0]], axis=1
+    )
+    result /= (xx * yy - xy * xy)[:, None]
+    result[membership @ ncc < 0.5 * membership.sum(1)] = np.nan
+    return result
 
 
 def align(mesh: Mesh) -> similarity.Matrix:

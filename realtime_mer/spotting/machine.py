@@ -13,6 +13,7 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
+from realtime_mer.face.similarity import middle
 from realtime_mer.spotting.history import History
 from realtime_mer.spotting.settings import SpotterSettings
 
@@ -121,7 +122,7 @@ class RegionMachine:
         if len(before) < 3 or now - self._quiet_from < 0.1:
             self.excursion = 0.0
             return
-        self._rest = np.nanmedian(before, axis=0)
+        self._rest = middle_row(before)
         self.excursion = self._away(here)
         if self.excursion > self.threshold:
             self.state = State.RISING
@@ -140,7 +141,7 @@ class RegionMachine:
             moving -= 1
         quiet = rows[max(0, moving - self._rest_rows(time)) : moving + 1]
         if len(quiet) >= 2:
-            self._rest = np.nanmedian(quiet, axis=0)
+            self._rest = middle_row(quiet)
             self.excursion = self._away(rows[-1])
         return float(time[moving])
 
@@ -239,8 +240,14 @@ class RegionMachine:
         if len(self._jitter) < 5:
             return
         sizes = [j[1] for j in self._jitter]
-        self.noise = max(float(np.median(sizes)), s.floor_iod / s.noise_factor)
+        self.noise = max(middle(np.array(sizes)), s.floor_iod / s.noise_factor)
         self.threshold = max(s.noise_factor * self.noise, s.floor_iod)
+
+
+def middle_row(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the upper median of each column; NaN sorts last."""
+    half = len(rows) // 2
+    return np.partition(rows, half, axis=0)[half]
 
 
 def largest(steps: NDArray[np.float64]) -> float:
