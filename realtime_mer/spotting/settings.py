@@ -18,6 +18,8 @@ class SpotterSettings:
         alarms, faint expressions missed.
     floor_iod
         … and by at least this fraction of the inter-ocular distance, however quiet the picture.
+    max_amplitude_iod
+        A movement larger than this is no micro-expression, or no face any more.
     min_duration_s, max_duration_s
         Shortest and longest micro-expression, onset to offset.
     duration_slack
@@ -42,6 +44,7 @@ class SpotterSettings:
 
     noise_factor: float = 4.0
     floor_iod: float = 0.0045
+    max_amplitude_iod: float = 0.10
     min_duration_s: float = MIN_DURATION_S
     max_duration_s: float = MAX_DURATION_S
     duration_slack: float = 0.15

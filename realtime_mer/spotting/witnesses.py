@@ -85,6 +85,8 @@ def objection(scene: Scene, settings: SpotterSettings) -> str:
         return "slow expression"
     if duration < settings.min_duration_s * (1 - slack):
         return "too short"
+    if scene.amplitude > settings.max_amplitude_iod:
+        return "too large"
     for check in (_blink, _head_motion, _speech, _part_of_slow):
         reason = check(scene)
         if reason:
