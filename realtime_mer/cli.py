@@ -121,6 +121,22 @@ def doctor(
     print_report(Console(), as_json)
 
 
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def bench(
+    context: typer.Context,
+    name: Annotated[
+        str, typer.Argument(help="Which comparison.", show_default="list", metavar="NAME")
+    ] = "",
+    as_json: Annotated[
+        bool, typer.Option("--json", help="End with one JSON object on the last line.")
+    ] = False,
+) -> None:
+    """Run a measured comparison; further options go to it."""
+    from realtime_mer.bench_command import run_benchmark
+
+    run_benchmark(name, as_json, context.args)
+
+
 def main() -> None:
     """Run the command line: 0 done, 1 the input was bad, 2 usage, 130 stopped."""
     try:

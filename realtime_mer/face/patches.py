@@ -45,7 +45,9 @@ class Templates:
     information: Float
 
 
-def sample_patches(image: Float, centres_xy: NDArray[np.floating], side: int) -> Float:
+def sample_patches(
+    image: Float | NDArray[np.uint8], centres_xy: NDArray[np.floating], side: int
+) -> Float:
     """Return (P, side, side) bilinear patches centred on (P, 2) points, edges repeated."""
     reach = np.arange(side, dtype=np.float32) - np.float32((side - 1) / 2)
     xs = np.clip(centres_xy[:, :1] + reach, 0, image.shape[1] - 1.001).astype(np.float32)
@@ -91,14 +93,14 @@ def make_templates(image: Float, centres_xy: NDArray[np.floating], side: int) ->
 
 
 def track(
-    image: Float, templates: Templates, start_xy: Float, iterations: int = 8
+    image: Float | NDArray[np.uint8], templates: Templates, start_xy: Float, iterations: int = 8
 ) -> tuple[Float, Float]:
     """Find every patch again.
 
     Parameters
     ----------
     image
-        (H, W) float32, C-contiguous.
+        (H, W) float32 or uint8, C-contiguous.
     start_xy
         (P, 2) float32 displacement from ``templates.centres_xy`` to begin with.
     iterations
@@ -122,7 +124,7 @@ def track(
 
 
 def track_numpy(
-    image: Float, templates: Templates, start_xy: Float, iterations: int = 8
+    image: Float | NDArray[np.uint8], templates: Templates, start_xy: Float, iterations: int = 8
 ) -> tuple[Float, Float]:
     """Do what ``track`` does, in plain NumPy: the kernel's twin for tests."""
     moved = np.array(start_xy, np.float32)
@@ -167,10 +169,10 @@ def _sample(image, x, y, out):  # type: ignore[no-untyped-def]
             upper, lower = image[y0 + r], image[y0 + r + 1]
             for c in range(side):
                 value = (
-                    w00 * upper[x0 + c]
-                    + w01 * upper[x0 + c + 1]
-                    + w10 * lower[x0 + c]
-                    + w11 * lower[x0 + c + 1]
+                    w00 * np.float32(upper[x0 + c])
+                    + w01 * np.float32(upper[x0 + c + 1])
+                    + w10 * np.float32(lower[x0 + c])
+                    + w11 * np.float32(lower[x0 + c + 1])
                 )
                 out[r, c] = value
                 total += value

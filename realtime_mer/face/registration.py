@@ -1,8 +1,9 @@
 """Hold one face still: register every picture to an anchor, then measure what moved on its own.
 
 An *anchor* is a reference picture of the aligned face with templates of its patches at three
-scales. ``register`` finds the similarity from picture to crop, coarse to fine; ``displacements``
-measures each patch in the aligned crop against its home.
+scales. ``register`` finds the similarity from picture to crop on the two coarser scales, where
+every patch has a say, for the head moves them all; ``displacements`` then measures each patch at
+full scale in the aligned crop.
 """
 
 from __future__ import annotations
@@ -19,9 +20,12 @@ from realtime_mer.face.points import Layout
 from realtime_mer.face.topology import CROP
 
 Float = NDArray[np.float32]
+Gray = NDArray[np.uint8]
 
 SIDES = (21, 15, 11)
 """Patch sides at full, half and quarter size: 0.19, 0.27 and 0.39 inter-ocular distances."""
+_HALF = np.array([[0.5, 0, -0.25], [0, 0.5, -0.25]])
+"""From full to half-size pixels, centres counted."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,63 +52,49 @@ class Registration:
     similarity: float
 
 
-def pyramid(gray: Float) -> tuple[Float, ...]:
-    """Return the crop at full, half and quarter size."""
-    half = cv2.resize(gray, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-    quarter = cv2.resize(half, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-    return gray, half, quarter
-
-
-def warp_gray(gray: NDArray[np.uint8], to_crop: similarity.Matrix) -> Float:
-    """Return the aligned (320, 320) grey crop as float32."""
+def warp(picture: Gray, to_crop: similarity.Matrix, side: int = CROP) -> Gray:
+    """Return the aligned (side, side) crop of a grey picture."""
     crop = cv2.warpAffine(
-        gray, to_crop, (CROP, CROP), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        picture, to_crop, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
-    return crop.astype(np.float32)
+    return np.asarray(crop, np.uint8)
 
 
-def make_anchor(gray: Float, points_xy: NDArray[np.floating], home_xy: Float | None) -> Anchor:
-    """Cut templates at ``points_xy`` ((P, 2) crop pixels) from the aligned grey crop."""
+def make_anchor(crop: Gray, points_xy: NDArray[np.floating], home_xy: Float | None) -> Anchor:
+    """Cut templates at ``points_xy`` ((P, 2) crop pixels) from the aligned (320, 320) crop."""
+    images = [crop, _halved(crop), _halved(_halved(crop))]
     levels = tuple(
-        patches.make_templates(image, _at_level(points_xy, level), SIDES[level])
-        for level, image in enumerate(pyramid(gray))
+        patches.make_templates(image.astype(np.float32), _at_level(points_xy, level), side)
+        for level, (image, side) in enumerate(zip(images, SIDES, strict=True))
     )
     home = np.asarray(points_xy, np.float32) if home_xy is None else home_xy
     return Anchor(levels, home)
 
 
 def register(
-    gray: NDArray[np.uint8], to_crop: similarity.Matrix, anchor: Anchor, layout: Layout
+    picture: Gray, to_crop: similarity.Matrix, anchor: Anchor, layout: Layout
 ) -> Registration:
-    """Find the face again, starting from where it was.
-
-    Coarse levels ask every patch, for the head moves them all; the finest asks rigid ones only.
-    """
-    images = pyramid(warp_gray(gray, to_crop))
-    rigid = list(layout.rigid)
+    """Find the face again in a grey picture, starting from where it was."""
+    half = warp(picture, similarity.compose(_HALF, to_crop), CROP // 2)
     moved = similarity.IDENTITY
-    correlation = 0.0
-    for level in (2, 1, 0):
-        chosen = slice(None) if level else rigid
-        templates = _select(anchor.levels[level], chosen)
+    ncc = np.zeros(0, np.float32)
+    for level, image in ((2, _halved(half)), (1, half)):
+        templates = anchor.levels[level]
         base = templates.centres_xy
-        factor = 2.0**level
-        predicted = similarity.apply(moved, _full(base, level))
-        start = _at_level(predicted, level) - base
-        found, ncc = patches.track(images[level], templates, start.astype(np.float32))
-        weights = np.clip(ncc - 0.3, 0, 1) * np.sqrt(
-            np.trace(templates.information, axis1=1, axis2=2)
-        )
-        if level == 0:
-            correlation = similarity.middle(ncc)
+        full = _full(base, level)
+        start = _at_level(similarity.apply(moved, full), level) - base
+        found, ncc = patches.track(image, templates, start.astype(np.float32))
+        texture = np.sqrt(templates.information[:, 0, 0] + templates.information[:, 1, 1])
+        weights = np.clip(ncc - 0.3, 0, 1) * texture
         if (weights > 0).sum() < 4:
             return Registration(to_crop, 0.0)
-        source, target = _full(base, level), _full(base + found, level)
-        moved, _ = similarity.fit_robust(source, target, weights, scale_px=0.3 * factor)
+        target = _full(base + found, level)
+        moved, _ = similarity.fit_robust(full, target, weights, 0.3 * 2.0**level)
+    correlation = similarity.middle(ncc[list(layout.rigid)])
     return Registration(similarity.compose(similarity.invert(moved), to_crop), correlation)
 
 
-def displacements(crop_gray: Float, anchor: Anchor, start: Float) -> tuple[Float, Float]:
+def displacements(crop_gray: Gray, anchor: Anchor, start: Float) -> tuple[Float, Float]:
     """Return each patch's way from home in crop pixels (P, 2) and its correlation (P,).
 
     ``start`` is the displacement of the picture before.
@@ -125,12 +115,5 @@ def _full(points_xy: NDArray[np.floating], level: int) -> NDArray[np.float64]:
     return np.asarray((points_xy + 0.5) * factor - 0.5, np.float64)
 
 
-def _select(templates: Templates, chosen: list[int] | slice) -> Templates:
-    return Templates(
-        templates.centres_xy[chosen],
-        templates.values[chosen],
-        templates.gradient[chosen],
-        templates.inverse_hessian[chosen],
-        templates.share[chosen],
-        templates.information[chosen],
-    )
+def _halved(image: Gray) -> Gray:
+    return np.asarray(cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))

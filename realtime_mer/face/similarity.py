@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 Matrix = NDArray[np.float64]
@@ -109,6 +110,23 @@ def fit_robust(
     matrix, weights
         The (2, 3) fit and the (N,) weights that it ended with.
     """
+    return _fit_robust(
+        np.ascontiguousarray(source_xy, np.float64),
+        np.ascontiguousarray(target_xy, np.float64),
+        np.ascontiguousarray(weights, np.float64),
+        float(scale_px),
+        rounds,
+    )
+
+
+def fit_robust_numpy(
+    source_xy: NDArray[np.floating],
+    target_xy: NDArray[np.floating],
+    weights: NDArray[np.floating],
+    scale_px: float,
+    rounds: int = 4,
+) -> tuple[Matrix, NDArray[np.float64]]:
+    """Do what ``fit_robust`` does, in plain NumPy: the kernel's twin for tests."""
     step = target_xy - source_xy
     residual = step - [middle(step[:, 0]), middle(step[:, 1])]
     matrix, w = IDENTITY, weights
@@ -118,5 +136,45 @@ def fit_robust(
         w = weights * (width**2 / (width**2 + square)) ** 2
         matrix = fit(source_xy, target_xy, w)
         residual = target_xy - apply(matrix, source_xy)
+        width = max(scale_px, width / 2)
+    return matrix, w
+
+
+@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+def _fit_robust(source, target, weights, scale_px, rounds):  # type: ignore[no-untyped-def]
+    count = len(source)
+    half = count // 2
+    step = target - source
+    shift_x = np.sort(step[:, 0])[half]
+    shift_y = np.sort(step[:, 1])[half]
+    square = (step[:, 0] - shift_x) ** 2 + (step[:, 1] - shift_y) ** 2
+    width = max(4 * scale_px, np.sqrt(np.sort(square)[half]))
+    w = np.empty(count)
+    matrix = np.zeros((2, 3))
+    for _ in range(rounds):
+        w_sum = sx = sy = tx = ty = 0.0
+        for i in range(count):
+            share = width**2 / (width**2 + square[i])
+            w[i] = weights[i] * share * share
+            w_sum += w[i]
+            sx += w[i] * source[i, 0]
+            sy += w[i] * source[i, 1]
+            tx += w[i] * target[i, 0]
+            ty += w[i] * target[i, 1]
+        sx, sy, tx, ty = sx / w_sum, sy / w_sum, tx / w_sum, ty / w_sum
+        spread = cosine = sine = 0.0
+        for i in range(count):
+            ax, ay = source[i, 0] - sx, source[i, 1] - sy
+            bx, by = target[i, 0] - tx, target[i, 1] - ty
+            spread += w[i] * (ax * ax + ay * ay)
+            cosine += w[i] * (ax * bx + ay * by)
+            sine += w[i] * (ax * by - ay * bx)
+        c, s = cosine / spread, sine / spread
+        matrix[0, 0], matrix[0, 1], matrix[0, 2] = c, -s, tx - (c * sx - s * sy)
+        matrix[1, 0], matrix[1, 1], matrix[1, 2] = s, c, ty - (s * sx + c * sy)
+        for i in range(count):
+            rx = target[i, 0] - c * source[i, 0] + s * source[i, 1] - matrix[0, 2]
+            ry = target[i, 1] - s * source[i, 0] - c * source[i, 1] - matrix[1, 2]
+            square[i] = rx * rx + ry * ry
         width = max(scale_px, width / 2)
     return matrix, w

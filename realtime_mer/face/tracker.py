@@ -78,7 +78,7 @@ class FaceView:
     crop_rgb
         (320, 320, 3) uint8, aligned on rigid points.
     crop_gray
-        (320, 320) float32, the same in grey.
+        (320, 320) uint8, the same in grey.
     to_crop
         (2, 3) similarity from picture to crop pixels.
     channels_iod
@@ -104,7 +104,7 @@ class FaceView:
     segment: int
     face_id: int
     crop_rgb: NDArray[np.uint8]
-    crop_gray: NDArray[np.float32]
+    crop_gray: NDArray[np.uint8]
     to_crop: similarity.Matrix
     channels_iod: NDArray[np.float64]
     head: NDArray[np.float64]
@@ -175,11 +175,11 @@ class FaceTracker:
             self._cuts.reset()
         gray = cv2.cvtColor(frame.image_rgb, cv2.COLOR_RGB2GRAY)
         self._out = out
-        if self._cuts.step(gray):
+        cut = self._cuts.step(gray)
+        if cut:
             self.reset()
-            self.loss = Loss.CUT
         if self._track is None and not self._search(frame, gray):
-            self.loss = self.loss if self.loss is Loss.CUT else Loss.NO_FACE
+            self.loss = Loss.CUT if cut else Loss.NO_FACE
             return None
         track = self._track
         assert track is not None
@@ -214,7 +214,7 @@ class FaceTracker:
 
     def _start(self, frame: Frame, gray: NDArray[np.uint8], mesh: Mesh) -> None:
         to_crop = align(mesh)
-        crop = registration.warp_gray(gray, to_crop)
+        crop = registration.warp(gray, to_crop)
         points = similarity.apply(to_crop, mesh.points_xy[list(self._layout.mesh_points)])
         anchor = registration.make_anchor(crop, points, None)
         self._segment += 1
@@ -271,7 +271,7 @@ class FaceTracker:
             flags=cv2.INTER_LINEAR,
             borderMode=cv2.BORDER_REPLICATE,
         )
-        crop_gray = cv2.cvtColor(crop_rgb, cv2.COLOR_RGB2GRAY).astype(np.float32)
+        crop_gray = cv2.cvtColor(crop_rgb, cv2.COLOR_RGB2GRAY)
         moved, ncc = registration.displacements(crop_gray, track.anchor, track.moved)
         track.moved = np.where((ncc > 0.3)[:, None], moved, track.moved).astype(np.float32)
         templates = track.anchor.levels[0]
@@ -302,7 +302,7 @@ class FaceTracker:
     def _renew(
         self,
         track: _Track,
-        crop_gray: NDArray[np.float32],
+        crop_gray: NDArray[np.uint8],
         own: NDArray[np.float64],
         ncc: NDArray[np.float32],
     ) -> None:
@@ -359,7 +359,7 @@ def align(mesh: Mesh) -> similarity.Matrix:
 
 
 def eye_pictures(
-    crop_gray: NDArray[np.float32], eyes_xy: NDArray[np.float64]
+    crop_gray: NDArray[np.uint8], eyes_xy: NDArray[np.float64]
 ) -> NDArray[np.float32]:
     """Return both eyes as (2, 126) float32: 18×7 pixels, zero mean, unit norm.
 
@@ -369,14 +369,15 @@ def eye_pictures(
     pictures = np.empty((2, 126), np.float32)
     for row, centre in enumerate(eyes_xy):
         window = cv2.getRectSubPix(crop_gray, (72, 28), (float(centre[0]), float(centre[1])))
-        small = cv2.resize(window, (18, 7), interpolation=cv2.INTER_AREA).ravel()
+        window = cv2.resize(window, (18, 7), interpolation=cv2.INTER_AREA)
+        small = window.ravel().astype(np.float32)
         small = small - small.mean()
         pictures[row] = small / max(float(np.linalg.norm(small)), 1e-3)
     return pictures
 
 
 def quality_of(
-    to_crop: similarity.Matrix, correlation: float, crop_gray: NDArray[np.float32]
+    to_crop: similarity.Matrix, correlation: float, crop_gray: NDArray[np.uint8]
 ) -> float:
     """Return 0 (blind) … 1 (large, sharp, well-lit, well-tracked).
 

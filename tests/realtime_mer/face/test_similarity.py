@@ -42,6 +42,19 @@ def test_robust_fit_ignores_a_minority_that_moves_on_its_own() -> None:
     assert weights[6:].min() > 0.5
 
 
+@given(st.integers(0, 2**31), st.integers(5, 40), st.floats(0.1, 2))
+def test_robust_kernel_equals_its_numpy_twin(seed: int, count: int, scale_px: float) -> None:
+    rng = np.random.default_rng(seed)
+    source = rng.uniform(0, 300, (count, 2))
+    target = source + rng.normal(0, 1, (count, 2)) + [3, -2]
+    target[: count // 4] += 30
+    weights = rng.uniform(0.1, 1, count)
+    mine = similarity.fit_robust(source, target, weights, scale_px)
+    twin = similarity.fit_robust_numpy(source, target, weights, scale_px)
+    assert mine[0] == pytest.approx(twin[0], abs=1e-6)
+    assert mine[1] == pytest.approx(twin[1], abs=1e-6)
+
+
 def test_points_that_coincide_are_refused() -> None:
     with pytest.raises(ValueError, match="coincide"):
         similarity.fit(np.ones((4, 2)), np.ones((4, 2)))

@@ -1,0 +1,182 @@
+"""`mer analyze` as functions: a source in, an ``Analysis`` and its files out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import cv2
+
+from realtime_mer.doctor import versions
+from realtime_mer.events import Analysis, Event, Frame
+from realtime_mer.face.mesh import MediaPipeMesh, MeshDetector
+from realtime_mer.face.tracker import TrackerSettings
+from realtime_mer.pipeline import Pipeline
+from realtime_mer.recognizer import Recognizer, open_recognizer
+from realtime_mer.sinks import check_writable, write_all
+from realtime_mer.sources import Prefetch, Source, open_source
+from realtime_mer.spotting import SpotterSettings
+
+Progress = Callable[[Frame, int], None]
+"""Called after every frame with the frame and the number of events so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a user may choose.
+
+    Attributes
+    ----------
+    model
+        Folder of a model package; None for the bundled one.
+    engine
+        As in ``engines.open_backend``.
+    fps
+        Frames a second of a folder of images.
+    spotter
+        Thresholds.
+    """
+
+    model: Path | None = None
+    engine: str = "auto"
+    fps: float | None = None
+    spotter: SpotterSettings = SpotterSettings()
+
+
+def analyze_file(
+    spec: str | Path,
+    out_dir: Path | None = None,
+    *,
+    options: Options | None = None,
+    on_frame: Progress | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Analysis:
+    """Analyse one recording and, if ``out_dir`` is given, write all result files there.
+
+    Parameters
+    ----------
+    spec
+        What ``open_source`` takes: a video file, a folder of images, a stream URL.
+    out_dir
+        Checked for writing before the work begins.
+    on_frame
+        Progress, see ``Progress``.
+    stop
+        Asked before every frame; once it says True, what was found so far is written and
+        ``summary["interrupted"]`` is True.
+
+    Raises
+    ------
+    SourceError
+        The recording cannot be opened, or nothing in it can be decoded.
+    OutputError
+        The results cannot be written.
+    ModelError
+        The model package cannot be used.
+    """
+    options = options or Options()
+    if out_dir is not None:
+        check_writable(out_dir)
+    with open_source(spec, fps=options.fps) as source:
+        analysis = analyze_source(source, options=options, on_frame=on_frame, stop=stop)
+    if out_dir is not None:
+        write_all(analysis, out_dir)
+    return analysis
+
+
+def analyze_source(
+    source: Source,
+    *,
+    options: Options | None = None,
+    detector: MeshDetector | None = None,
+    recognizer: Recognizer | None = None,
+    on_frame: Progress | None = None,
+    stop: Callable[[], bool] = lambda: False,
+    threads: bool = True,
+) -> Analysis:
+    """Analyse an open source.
+
+    ``threads`` decodes ahead in a second thread; it changes nothing but the time taken.
+    ``detector`` and ``recognizer`` are made from ``options`` if not given, and closed.
+    """
+    options = options or Options()
+    # Pictures are small and the work is already cut by frame: OpenCV's pool only costs here.
+    cv2.setNumThreads(1)
+    pipeline = Pipeline(
+        detector or MediaPipeMesh(),
+        recognizer or open_recognizer(options.model, options.engine),
+        fps=source.info.fps,
+        spotter=options.spotter,
+    )
+    begin = time.perf_counter()
+    try:
+        if threads:
+            with Prefetch(source) as frames:
+                seen = _run(pipeline, frames, on_frame, stop)
+        else:
+            seen = _run(pipeline, source, on_frame, stop)
+        gaps = sorted((*pipeline.gaps, *source.gaps), key=lambda gap: gap.start_s)
+        return Analysis(
+            media=replace(source.measured, frames=seen.frames),
+            events=tuple(seen.events),
+            signals=pipeline.signals,
+            evidence=dict(pipeline.evidence),
+            gaps=tuple(gaps),
+            summary=_summary(source, pipeline, seen, time.perf_counter() - begin, options),
+        )
+    finally:
+        pipeline.close()
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What the loop counted."""
+
+    events: list[Event]
+    frames: int = 0
+    interrupted: bool = False
+
+
+def _run(
+    pipeline: Pipeline,
+    frames: Iterable[Frame],
+    on_frame: Progress | None,
+    stop: Callable[[], bool],
+) -> _Seen:
+    seen = _Seen([])
+    for frame in frames:
+        if stop():
+            seen.interrupted = True
+            break
+        with pipeline.latency.measure("frame"):
+            seen.events += pipeline.step(frame).events
+        seen.frames += 1
+        if on_frame is not None:
+            on_frame(frame, len(seen.events))
+    seen.events += pipeline.finish().events
+    return seen
+
+
+def _summary(
+    source: Source, pipeline: Pipeline, seen: _Seen, wall_s: float, options: Options
+) -> dict[str, object]:
+    """Return what only the run knows; the sinks add counts, gaps and measured fps."""
+    return {
+        "input": source.redacted,
+        "interrupted": seen.interrupted,
+        "rejected": dict(sorted(pipeline.spotter.rejected.items())),
+        "problems": [str(problem) for problem in source.problems],
+        "model": pipeline.recognizer.model,
+        "engine": pipeline.recognizer.engine,
+        "settings": {"spotter": asdict(options.spotter), "tracker": asdict(TrackerSettings())},
+        "versions": {k: v for k, v in versions().items() if v is not None},
+        "seeds": {},
+        "stages": pipeline.latency.table(),
+        "wall_s": round(wall_s, 3),
+        "throughput_fps": seen.frames / wall_s if wall_s > 0 else None,
+        "mesh_runs": pipeline.tracker.mesh_runs,
+        "analysed_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }

@@ -1,0 +1,191 @@
+"""What `mer analyze` shows while it works: a progress bar, a table, where the report is."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from importlib import resources
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from realtime_mer.analysis import Options, analyze_source
+from realtime_mer.errors import ConfigError, MerError, SourceError
+from realtime_mer.events import Analysis, Frame
+from realtime_mer.sinks import check_writable, write_all
+from realtime_mer.sources import open_source
+from realtime_mer.spotting import SpotterSettings
+
+SAMPLE = "sample"
+STOPPED = 130
+
+
+def analyze_inputs(
+    inputs: Sequence[str],
+    out: Path,
+    *,
+    model: Path | None = None,
+    fps: float | None = None,
+    floor_percent: float | None = None,
+    console: Console | None = None,
+) -> int:
+    """Analyse every input into ``out/<name>/``; return the exit code.
+
+    One bad input does not stop the others: its message is printed and the code is 1 at the end.
+    Ctrl-C writes what was found so far and ends with 130.
+    """
+    console = console or Console()
+    errors = Console(stderr=True)
+    options = Options(model=model, fps=fps, spotter=_spotter(floor_percent))
+    code = 0
+    with _interruptible() as stop:
+        for spec, folder in zip(inputs, _folders(inputs, out), strict=True):
+            try:
+                analysis = _one(spec, folder, options, stop, console)
+            except MerError as error:
+                errors.print(f"mer: {spec}: {error}", markup=False, soft_wrap=True, style="red")
+                code = 1
+                continue
+            _report(analysis, folder, console, errors)
+            if stop.is_set():
+                errors.print("mer: stopped; what was found so far is written")
+                return STOPPED
+    return code
+
+
+def _spotter(floor_percent: float | None) -> SpotterSettings:
+    if floor_percent is None:
+        return SpotterSettings()
+    if not 0.05 <= floor_percent <= 20:
+        raise ConfigError(
+            f"--floor is {floor_percent}: give a percentage of the inter-ocular distance "
+            "between 0.05 and 20"
+        )
+    return replace(SpotterSettings(), floor_iod=floor_percent / 100)
+
+
+def _one(
+    spec: str, folder: Path, options: Options, stop: threading.Event, console: Console
+) -> Analysis:
+    check_writable(folder)
+    # The empty name and "-" would reach the file system as something else than was meant.
+    if spec.strip() in ("", "-"):
+        raise SourceError(f"{spec!r} is no input; give a video file, a folder of images or a URL")
+    with open_source(_bundled(spec), fps=options.fps) as source, _progress(console) as bar:
+        task = bar.add_task(escape(source.info.name), total=source.info.frames, found=0)
+
+        def advance(frame: Frame, found: int) -> None:
+            bar.update(task, completed=frame.index + 1, found=found)
+
+        analysis = analyze_source(source, options=options, on_frame=advance, stop=stop.is_set)
+        bar.update(task, total=analysis.media.frames, completed=analysis.media.frames)
+    write_all(analysis, folder)
+    return analysis
+
+
+def _bundled(spec: str) -> str:
+    """Return the bundled clip for ``sample``, unless a file of that name lies here."""
+    if spec == SAMPLE and not Path(SAMPLE).exists():
+        return str(resources.files("realtime_mer") / "data" / "sample.mp4")
+    return spec
+
+
+def _folders(inputs: Sequence[str], out: Path) -> list[Path]:
+    """Return one result folder an input, ``-2``, ``-3`` … where names meet."""
+    taken: dict[str, int] = {}
+    folders = []
+    for spec in inputs:
+        name = _stem(spec)
+        taken[name] = taken.get(name, 0) + 1
+        folders.append(out / (name if taken[name] == 1 else f"{name}-{taken[name]}"))
+    return folders
+
+
+def _stem(spec: str) -> str:
+    """Return a folder name: file stem, image folder's name, or the harmless part of a URL."""
+    if "://" in spec:
+        spec = spec.split("://", 1)[1].rsplit("@", 1)[-1].split("?", 1)[0]
+        return "".join(c if c.isalnum() or c in "-_." else "_" for c in spec).strip("._") or "url"
+    path = Path(spec)
+    if spec.isdecimal() and not path.exists():
+        return f"camera{spec}"
+    name = path.resolve().name if path.is_dir() else path.stem
+    return name if name not in ("", ".", "..") else "input"
+
+
+def _progress(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("frames"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[found]} found"),
+        console=console,
+    )
+
+
+@contextmanager
+def _interruptible() -> Iterator[threading.Event]:
+    """Turn the first Ctrl-C or SIGTERM into a flag; the second one kills as usual."""
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def handle(number: int, _: object) -> None:
+        stop.set()
+        signal.signal(number, before[signal.Signals(number)])
+
+    for number in before:
+        signal.signal(number, handle)
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _report(analysis: Analysis, folder: Path, console: Console, errors: Console) -> None:
+    for problem in analysis.summary["problems"]:  # type: ignore[attr-defined]
+        errors.print(f"mer: {problem}", markup=False, soft_wrap=True, style="yellow")
+    if _unseen(analysis):
+        errors.print("mer: no face was seen, so nothing could be found", style="yellow")
+    if analysis.events:
+        console.print(_table(analysis))
+    else:
+        console.print("no micro-expression candidates found")
+    console.print(f"report: {folder / 'report.html'}", markup=False, soft_wrap=True)
+
+
+def _unseen(analysis: Analysis) -> bool:
+    import numpy as np
+
+    return bool(np.isnan(analysis.signals.threshold_iod).all())
+
+
+def _table(analysis: Analysis) -> Table:
+    table = Table(title=f"{len(analysis.events)} candidates to look at")
+    for column in ("#", "onset s", "apex s", "offset s", "ms", "looks", "p", "regions", "score"):
+        table.add_column(column, justify="left" if column in ("looks", "regions") else "right")
+    for event in analysis.events:
+        c = event.candidate
+        table.add_row(
+            str(event.event_id),
+            f"{c.onset_s:.2f}",
+            f"{c.apex_s:.2f}",
+            f"{c.offset_s:.2f}",
+            f"{c.duration_s * 1e3:.0f}",
+            event.emotion,
+            f"{event.confidence:.2f}",
+            "+".join(c.regions),
+            f"{c.spot_score:.1f}",
+        )
+    return table
