@@ -123,9 +123,9 @@ def _gaze(motion: Motion, d: Distractor, rng: np.random.Generator) -> None:
 
 
 def _slow(motion: Motion, d: Distractor, rng: np.random.Generator) -> None:
-    share = rng.dirichlet([4.0, 4.0, 5.0])
-    share = np.maximum(share, 0.4 / max(_span(d), 1.2))  # no part faster than 0.4 s
-    rise, hold, fall = (float(v) for v in share / share.sum() * _span(d))
+    rise = float(np.clip(rng.uniform(0.2, 0.5) * _span(d), 0.4, 1.5))
+    fall = float(np.clip(rng.uniform(0.25, 0.5) * _span(d), 0.4, 2.0))
+    hold = max(_span(d) - rise - fall, 0.0)
     units = {number: (right, left) for number, right, left in d.action_units}
     level = slow(motion.times, d.start_s, rise, hold, fall)
     motion.layers.append((scaled_to_peak(units, d.amount), level))
