@@ -192,10 +192,9 @@ def _stretch_numpy(diff: NDArray[Any], gmin: int, gmax: int) -> NDArray[np.uint8
     if low == high:
         return np.full(diff.shape, gmin, np.uint8)
     if diff.dtype.kind == "f":
-        relative: NDArray[np.float64] = (diff.astype(np.float64) - float(low)) / (
-            float(high) - float(low)
-        )
-        return np.floor(relative * (gmax - gmin) + gmin + 0.5).astype(np.uint8)
+        relative = (diff.astype(np.float64) - float(low)) / (float(high) - float(low))
+        grey: NDArray[np.float64] = np.floor(relative * (gmax - gmin) + gmin + 0.5)
+        return grey.astype(np.uint8)
     step, spread = diff.astype(np.int64) - int(low), int(high) - int(low)
     rounded: NDArray[np.int64] = (2 * step * (gmax - gmin) + spread) // (2 * spread) + gmin
     return rounded.astype(np.uint8)

@@ -26,6 +26,11 @@ SHAPES = [(1, 1), (1, 1, 3), (3, 5), (7, 3, 3), (1, 4097), (61, 67), (64, 64, 1)
 U8 = NDArray[np.uint8]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _compiled() -> None:
+    residual.warm_up()
+
+
 def picture(shape: tuple[int, ...], n: int, seed: int = 0) -> tuple[U8, U8]:
     rng = np.random.default_rng([seed, n, *shape])
     key = rng.integers(0, 256, (n, *shape), dtype=np.uint8)
