@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from offline.synthesis.plate import Plate
 
-_UNIT = 160.0  # pixels per IOD at which the hand is drawn before it is scaled
+_UNIT = 160.0  # pixels per IOD at which the hand is drawn
+_PALM = 0.42  # where the palm's middle lies on the drawing, as a share of its height
 
 
 class Hand:
@@ -49,7 +50,7 @@ class Hand:
         side = self._alpha.shape[0]
         cos, sin = np.cos(angle) * self._scale, np.sin(angle) * self._scale
         matrix = np.array([[cos, -sin, 0.0], [sin, cos, 0.0]])
-        matrix[:, 2] = np.array(xy) - matrix[:, :2] @ [side / 2, 0.62 * side]
+        matrix[:, 2] = np.array(xy) - matrix[:, :2] @ [side / 2, _PALM * side]
         corners = matrix @ np.array([[0, side, 0, side], [0, 0, side, side], [1, 1, 1, 1]])
         height, width = light.shape[:2]
         x0, y0 = np.clip(np.floor(corners.min(1)), 0, [width, height]).astype(int)
@@ -68,13 +69,13 @@ def _drawn(
     skin: NDArray[np.floating[Any]], rng: np.random.Generator
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Draw colour (S, S, 3) and alpha (S, S) of a hand with a forearm, fingers up."""
-    side = int(3.4 * _UNIT)
+    side = int(5.0 * _UNIT)
     alpha = np.zeros((side, side), np.uint8)
     ridge = np.zeros((side, side), np.float32)
 
     def at(x: float, y: float) -> NDArray[np.float64]:
         """Return drawing coordinates of a place given in IOD from the palm."""
-        return np.array([side / 2 + x * _UNIT, 0.62 * side + y * _UNIT])
+        return np.array([side / 2 + x * _UNIT, _PALM * side + y * _UNIT])
 
     def limb(start: NDArray[np.float64], end: NDArray[np.float64], width: float) -> None:
         points = (start.astype(int).tolist(), end.astype(int).tolist())
@@ -84,7 +85,7 @@ def _drawn(
         inner = cv2.distanceTransform((mask > 127).astype(np.uint8), cv2.DIST_L2, 3)
         np.maximum(ridge, np.asarray(inner / (0.5 * width * _UNIT), np.float32), out=ridge)
 
-    limb(at(0, 0.2), at(0, 2.0), 0.75)
+    limb(at(0, 0.2), at(0, 6.0), 0.75)
     limb(at(0, -0.1), at(0, 0.15), 1.15)
     spread = rng.uniform(0.03, 0.16)
     for finger, length in enumerate((0.95, 1.15, 1.2, 1.0)):

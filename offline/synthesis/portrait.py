@@ -91,7 +91,7 @@ class Portrait:
         """
         base = self.mirrored() if rng.random() < 0.5 else self
         bent = _bend(base, rng)
-        return Portrait(_retoned(bent.image_rgb, rng), bent.mesh, self.name)
+        return Portrait(_retoned(bent, rng), bent.mesh, self.name)
 
 
 def _find_mesh(image_rgb: NDArray[np.uint8]) -> NDArray[np.float64] | None:
@@ -144,13 +144,17 @@ def _bend(portrait: Portrait, rng: np.random.Generator) -> Portrait:
     return Portrait(image, moved, portrait.name)
 
 
-def _retoned(image_rgb: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-    gamma = float(np.exp(rng.normal(0.0, 0.2)))
-    gain = float(rng.uniform(0.8, 1.1))
+def _retoned(portrait: Portrait, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Bring the face to another brightness by a gamma curve, the picture to another warmth."""
+    image_rgb = portrait.image_rgb
+    columns, rows = np.rint(portrait.mesh[:, :2]).astype(int).T
+    height, width = image_rgb.shape[:2]
+    seen = (columns >= 0) & (rows >= 0) & (columns < width) & (rows < height)
+    level = float(np.clip(image_rgb[rows[seen], columns[seen]].mean() / 255, 0.05, 0.95))
+    wanted = float(rng.uniform(0.35, 0.68))
+    gamma = float(np.clip(np.log(wanted) / np.log(level), 0.55, 1.8))
     warmth = float(rng.normal(0.0, 0.04))
-    scale = gain * np.array([1 + warmth, 1.0, 1 - warmth])
+    scale = np.array([1 + warmth, 1.0, 1 - warmth])
     levels = (np.arange(256)[:, None] / 255) ** gamma * scale
     table = np.clip(np.rint(levels * 255), 0, 255).astype(np.uint8)
-    return np.ascontiguousarray(
-        np.stack([table[:, c][image_rgb[..., c]] for c in range(3)], axis=-1)
-    )
+    return np.ascontiguousarray(np.stack([table[:, c][image_rgb[..., c]] for c in range(3)], -1))
