@@ -17,7 +17,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from realtime_mer.events import EMOTIONS, MIN_DURATION_S, Analysis, MediaInfo
 from realtime_mer.sinks import drawing, timeline
-from realtime_mer.sinks.facts import details, listed, number, rejected
+from realtime_mer.sinks.facts import details, groups, listed, number, rejected
 from realtime_mer.sinks.pictures import KINDS, data_uris
 from realtime_mer.sinks.table import Row
 from realtime_mer.sinks.text import clock, decimals, plain, spoken
@@ -47,7 +47,8 @@ def render(analysis: Analysis, table: Sequence[Row], summary: Mapping[str, objec
         rejected=rejected(summary),
         gaps=sorted(analysis.gaps, key=lambda gap: gap.start_s),
         details=details(summary),
-        models=sorted({(row.model, row.engine) for row in table}),
+        groups=groups(summary),
+        models=_models(table, summary),
         trained_on=plain(str(summary.get("trained_on") or "")),
         alarms=decimals(number(summary, "alarms_per_minute"), 1),
         frames_of_shortest=decimals(number(summary, "measured_fps") * MIN_DURATION_S, 1),
@@ -109,6 +110,14 @@ def _length(seconds: float) -> str:
 
 def _tile(label: str, value: str, unit: str, note: str) -> dict[str, str]:
     return {"label": label, "value": value, "unit": unit, "note": note}
+
+
+def _models(table: Sequence[Row], summary: Mapping[str, object]) -> list[str]:
+    """Return ``model on engine`` of every event, or of the run where there is no event."""
+    used = {(row.model, row.engine) for row in table}
+    if not used and summary.get("model"):
+        used = {(str(summary["model"]), str(summary.get("engine") or "an unnamed engine"))}
+    return sorted(plain(f"{model} on {engine}") for model, engine in used)
 
 
 def _chart(analysis: Analysis, table: Sequence[Row]) -> dict[str, object] | None:

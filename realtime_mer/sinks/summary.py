@@ -55,16 +55,16 @@ def _basics(analysis: Analysis) -> dict[str, object]:
         "height": media.height,
         "codec": plain(media.codec),
         "frames": media.frames,
-        "duration_s": duration_s,
-        "start_s": start_s,
-        "measured_fps": json_ready(media.fps, "fps"),
+        "duration_s": round(duration_s, 6),
+        "start_s": round(start_s, 6),
+        "measured_fps": round(media.fps, 6) if math.isfinite(media.fps) else None,
         "events": len(events),
         "events_per_emotion": {
             emotion: sum(event.emotion == emotion for event in events) for emotion in EMOTIONS
         },
-        "analysed_s": analysed_s,
-        "not_seen_s": not_seen_s,
-        "alarms_per_minute": len(events) / analysed_s * 60 if analysed_s > 0 else None,
+        "analysed_s": round(analysed_s, 6),
+        "not_seen_s": round(not_seen_s, 6),
+        "alarms_per_minute": round(60 * len(events) / analysed_s, 4) if analysed_s > 0 else None,
         "gaps": [
             {
                 "start_s": json_ready(gap.start_s, "gap"),

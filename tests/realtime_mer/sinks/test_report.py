@@ -101,6 +101,30 @@ def test_rejections_gaps_notes_and_details_are_listed():
     assert "none of these" not in said
 
 
+def test_settings_and_stages_can_be_unfolded():
+    summary = {
+        "settings": {"spotter": {"smooth_s": 0.022, "names": ["a", "b"]}, "deep": {"x": {"y": 1}}},
+        "stages": {"face": {"count": 600, "total_s": 3.25}},
+        "mesh_runs": 49,
+        "seeds": {},
+        "model": "flow@12ab",
+        "interrupted": True,
+    }
+    page = page_of(makers.analysis((), summary=summary))
+    assert len(page.all("details")) == 2
+    said = page.said()
+    for words in (
+        "mesh runs 49",
+        "spotter · smooth s 0.022",
+        "spotter · names a, b",
+        "deep · x y 1",
+        "face count 600, total s 3.25",
+        "model flow@12ab on an unnamed engine",
+        "The analysis was stopped early.",
+    ):
+        assert words in said
+
+
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_texts_stay_text(name):
     event = makers.event(model=name, engine=name, regions=(name, "nose"))
