@@ -1,5 +1,6 @@
 import csv
 import io
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -87,3 +88,10 @@ def test_infinite_times_and_missing_probabilities_are_refused():
         ValueError, match=r"3 probabilities \(negative, positive, surprise\), got 2"
     ):
         rows(makers.analysis([makers.event(probabilities=(0.5, 0.5))]))
+
+
+def test_the_documentation_shows_a_real_row_and_every_column():
+    text = (Path(__file__).parents[3] / "docs" / "outputs.md").read_text(encoding="utf-8")
+    assert csv_sink.render(rows(makers.analysis())) in text
+    section = text.partition("## events.csv")[2].partition("## events.eaf")[0]
+    assert all(f"`{column}`" in section for column in COLUMNS)
