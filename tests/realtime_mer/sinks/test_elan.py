@@ -3,7 +3,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from realtime_mer.events import Gap
@@ -61,6 +61,7 @@ def _crowds(draw):
     ]  # fmt: skip
 
 
+@settings(deadline=None)
 @given(events=_crowds(), gaps=st.lists(st.tuples(st.floats(-1, 9), st.floats(-1, 9)), max_size=4))
 def test_tiers_never_overlap_and_intervals_are_never_empty(events, gaps):
     declared = tuple(Gap(min(pair), max(pair), "cut") for pair in gaps)
@@ -74,6 +75,7 @@ def test_tiers_never_overlap_and_intervals_are_never_empty(events, gaps):
     assert sum(len(tier) for name, tier in tiers.items() if name.startswith("gaps")) == len(gaps)
 
 
+@settings(deadline=None)
 @given(text=st.text(max_size=30))
 def test_any_text_makes_a_document_that_parses(tmp_path_factory, text):
     folder = tmp_path_factory.getbasetemp()

@@ -3,7 +3,7 @@ import io
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from realtime_mer.sinks import COLUMNS, csv_sink, rows
@@ -41,6 +41,7 @@ def test_a_row_reads_back_what_the_event_said():
     assert row["regions"] == "brow_left+brow_right"
 
 
+@settings(deadline=None)
 @given(st.floats(0, 1e6), st.floats(0, 0.3), st.floats(0, 0.3))
 def test_times_survive_to_a_microsecond(onset, rise, fall):
     (row,) = _read(makers.event(1, onset, onset + rise, onset + rise + fall))
@@ -59,6 +60,7 @@ def test_formulas_are_defused_in_text_only(start):
     assert row["onset_s"] == "-0.500000"
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40), st.text(max_size=40))
 def test_any_text_stays_one_cell_on_one_line(model, region):
     text = csv_sink.render(rows(makers.analysis([makers.event(model=model, regions=(region,))])))

@@ -1,7 +1,7 @@
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from realtime_mer.sinks.text import clock, decimals, plain, spoken
@@ -34,6 +34,7 @@ def test_spoken():
     assert spoken("nose") == "nose"
 
 
+@settings(deadline=None)
 @given(st.text(alphabet=st.characters()))
 def test_plain_is_one_printable_line(text):
     line = plain(text)

@@ -2,7 +2,7 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -20,6 +20,7 @@ def _signals(time_s, values):
     return Signals(np.asarray(time_s, float), values, np.full_like(values, 0.01), names)
 
 
+@settings(deadline=None)
 @given(
     values=arrays(np.float32, st.tuples(st.integers(50, 300), st.just(2)),
                   elements=st.floats(0, 1, width=32) | st.just(float("nan"))),
@@ -69,6 +70,7 @@ def test_a_single_sample_is_a_visible_dot():
     assert drawing.band_path(part, 0, (0.0, 2.0), 0.05) == "M500.0 100.0h0"
 
 
+@settings(deadline=None)
 @given(st.floats(-100, 1e5), st.floats(0.001, 1e5))
 def test_axis_labels_are_few_distinct_and_on_the_axis(first, length):
     marks = drawing.tick_marks((first, first + length))

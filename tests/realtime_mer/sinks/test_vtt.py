@@ -3,7 +3,7 @@ import io
 
 import pytest
 import webvtt
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from realtime_mer.sinks import rows, vtt
@@ -24,6 +24,7 @@ def test_cues_span_onset_to_offset():
     assert second.identifier == "event-2"
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60), st.text(max_size=60))
 def test_no_text_can_break_a_cue(name, region):
     analysis = makers.analysis(
