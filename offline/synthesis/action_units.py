@@ -131,10 +131,18 @@ def _canonical_face() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 
 @cache
+def _unit_on_grid(number: int) -> NDArray[np.float32]:
+    """Return the unit's (right, left) raw fields on the canonical grid, (2, P, 2)."""
+    bumps = action_unit(number).bumps
+    mesh, grid = _canonical_face()
+    sides = [_raw_field(bumps, side, mesh, grid) for side in ((1.0, 0.0), (0.0, 1.0))]
+    return np.array(sides, np.float32)
+
+
+@cache
 def _unit_gain(number: int) -> float:
     """Factor that brings the unit's peak on the canonical face to 1 IOD."""
-    mesh, grid = _canonical_face()
-    raw = _raw_field(action_unit(number).bumps, (1.0, 1.0), mesh, grid)
+    raw = _unit_on_grid(number).sum(0)
     return float(1 / np.hypot(raw[:, 0], raw[:, 1]).max())
 
 
@@ -183,8 +191,9 @@ def _face_field(
 
 def peak_iod(activation: Activation) -> float:
     """Return the largest displacement that an activation causes on the canonical face, in IOD."""
-    mesh, grid = _canonical_face()
-    field = _face_field(activation, mesh, grid)
+    field = np.zeros((len(_canonical_face()[1]), 2))
+    for number, sides in activation.items():
+        field += _unit_gain(number) * np.tensordot(sides, _unit_on_grid(number), 1)
     return float(np.hypot(field[:, 0], field[:, 1]).max())
 
 

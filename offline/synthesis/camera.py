@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from offline.synthesis.clip_spec import ClipSpec
 from offline.synthesis.profiles import wander
 
-_NOISE_BANK = 1 << 22
+_NOISE_BANK = 1 << 21
 _CHROMA_SHARE = 0.45
 
 

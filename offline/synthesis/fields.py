@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from offline.synthesis.action_units import Activation, displacement
+from offline.synthesis.action_units import Activation, displacement, peak_iod
 from realtime_mer.face.topology import eye_centres, inter_ocular_distance
 
 _STEPS_PER_IOD = 32
@@ -56,10 +56,16 @@ class HeadGrid:
         return np.asarray(np.stack(np.meshgrid(self.x, self.y), -1).reshape(-1, 2))
 
     def action_field(self, activation: Activation) -> NDArray[np.float32]:
-        """Return the displacement of the skin, (rows, columns, 2) float32, pixels."""
+        """Return the displacement of the skin, (rows, columns, 2) float32, pixels.
+
+        Its largest displacement is that of the canonical face, whatever this face's proportions.
+        """
         field = displacement(activation, self.mesh, self.nodes())
         shaped = field.reshape(len(self.y), len(self.x), 2) * self.face_mask[..., None]
-        return np.asarray(shaped, np.float32)
+        largest = float(np.hypot(shaped[..., 0], shaped[..., 1]).max())
+        wanted = peak_iod(activation) * self.iod
+        correction = np.clip(wanted / max(largest, 1e-9), 0.5, 2.0) if wanted > 0 else 1.0
+        return np.asarray(shaped * correction, np.float32)
 
     def sample(
         self, field: NDArray[np.float32], x: NDArray[np.float32], y: NDArray[np.float32]

@@ -28,7 +28,7 @@ def _cosine_step(u: Times) -> Times:
 
 
 def _min_jerk_step(u: Times) -> Times:
-    return np.asarray(u**3 * (10 - 15 * u + 6 * u**2))
+    return np.asarray(np.minimum(u**3 * (10 - 15 * u + 6 * u**2), 1.0))
 
 
 def raised_cosine(t: Times, onset: float, apex: float, offset: float) -> Times:
