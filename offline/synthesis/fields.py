@@ -15,8 +15,9 @@ _STEPS_PER_IOD = 32
 _HEAD_HALF_AXES_IOD = (1.30, 1.75)
 _HEAD_FADE_IOD = 0.9
 _FACE_FADE_IOD = 0.22
-_PIVOT_IOD = 1.0
+_EARS_LEVER_IOD = 0.1
 _DEPTH_BLUR_IOD = 0.14
+_DEPTH_STRIDE = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,12 +132,17 @@ def _lever(
     nodes: NDArray[np.float64], mesh: NDArray[np.float64], iod: float
 ) -> NDArray[np.float32]:
     """Distance in front of the turning axis, by a Gaussian-weighted mean of the mesh's depths."""
-    flat = nodes.reshape(-1, 2)
+    sparse = nodes[::_DEPTH_STRIDE, ::_DEPTH_STRIDE]
+    flat = sparse.reshape(-1, 2)
     points, depth = mesh[:, :2], mesh[:, 2] - mesh[:, 2].max()
     lever = np.empty(len(flat))
     for part in np.array_split(np.arange(len(flat)), max(len(flat) // 4000, 1)):
         square = ((flat[part, None] - points) ** 2).sum(-1) / (_DEPTH_BLUR_IOD * iod) ** 2
         weight = np.exp(-0.5 * (square - square.min(1, keepdims=True)))
         lever[part] = -(weight @ depth) / weight.sum(1)
-    ground = (_PIVOT_IOD - 0.9) * iod
-    return np.asarray((lever + ground).reshape(nodes.shape[:2]), np.float32)
+    coarse = (lever + _EARS_LEVER_IOD * iod).reshape(sparse.shape[:2]).astype(np.float32)
+    rows, columns = (np.arange(n, dtype=np.float32) / _DEPTH_STRIDE for n in nodes.shape[:2])
+    x, y = np.meshgrid(columns, rows)
+    return np.asarray(
+        cv2.remap(coarse, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32
+    )

@@ -20,7 +20,7 @@ def _planted(
     onset: float, apex: float, offset: float, emotion: str, units: Activation, peak: float
 ) -> MicroExpression:
     scaled = scaled_to_peak(units, peak)
-    triples = tuple((number, *sides) for number, sides in scaled.items())
+    triples = tuple((number, round(r, 5), round(ll, 5)) for number, (r, ll) in scaled.items())
     return MicroExpression(onset, apex, offset, emotion, triples, peak, "min_jerk")
 
 

@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import av
 import cv2
 import numpy as np
 import pytest
 
+import realtime_mer
 from offline.synthesis.action_units import displacement, scaled_to_peak
 from offline.synthesis.clip_spec import ClipSpec, Distractor, MicroExpression, frame_ticks
 from offline.synthesis.dataset import spotting_suite
@@ -15,7 +17,7 @@ from offline.synthesis.plate import build_plate
 from offline.synthesis.portrait import Portrait
 from offline.synthesis.render import render_clip, write_clip
 from offline.synthesis.sample import sample_clip
-from offline.synthesis.truth import Truth
+from offline.synthesis.truth import Truth, true_story
 from realtime_mer.errors import ConfigError, OutputError, SourceError
 from realtime_mer.face.topology import inter_ocular_distance
 
@@ -239,6 +241,16 @@ def test_the_bundled_sample_holds_each_emotion_once():
     kinds = [d.kind for d in spec.distractors]
     assert kinds.count("blink") == 3
     assert kinds.count("slow_expression") == 1
+
+
+def test_the_bundled_truth_is_that_of_the_bundled_spec():
+    folder = Path(realtime_mer.__file__).parent / "data"
+    truth = Truth.load(folder / "sample.truth.json")
+    assert truth == true_story(sample_clip(), "astronaut", "sample.mp4")
+    assert (folder / "sample.mp4").stat().st_size < 2_000_000
+    with av.open(str(folder / "sample.mp4")) as container:
+        stream = container.streams.video[0]
+        assert (stream.width, stream.height, stream.frames) == (640, 480, truth.frames)
 
 
 def test_bad_input_is_named(portrait, tmp_path):
