@@ -132,7 +132,7 @@ class Source(ABC):
         self._count = 0
         self._first_s = self._last_s = 0.0
         self.clock_offset_s: float | None = None
-        """Live sources: add it to a frame's time to get the clock's time of its arrival."""
+        """Live sources: a frame's time plus this is the clock's time of its (fastest) arrival."""
 
     @property
     @abstractmethod

@@ -39,6 +39,11 @@ class FileSource(AvSource):
             open_container(path, where), where, printable(path.name), live=False, fps=fps
         )
 
+    def _no_video(self) -> str:
+        if len(self._container.streams):
+            return super()._no_video()
+        return _diagnose(self._path, self.redacted, ValueError("nothing to play"))
+
     def _finish(self) -> None:
         super()._finish()
         end = f"frame {self._count} ({self._last_s:.2f} s)"
@@ -140,13 +145,16 @@ def _diagnose(path: Path, where: str, error: Exception) -> str:
             f"{where} cannot be read: the index (moov) is missing, the recording was cut off "
             "before it was finished; repair it with a tool such as untrunc, or record again"
         )
-    why = getattr(error, "strerror", None) or type(error).__name__
+    why = getattr(error, "strerror", None) or error
     guess = "a PDF document" if head.startswith(b"%PDF") else "not a video"
     return f"{where} is {guess} or damaged beyond reading ({str(why).lower()}); give {ALLOWED}"
 
 
 def top_boxes(stream: BinaryIO) -> list[str]:
-    """Return the types of the top-level boxes of an MP4/MOV file, as far as they make sense."""
+    """Return the types of the top-level boxes of an MP4/MOV file, as far as they make sense.
+
+    An index (``moov``) that is cut off itself does not count.
+    """
     size = stream.seek(0, 2)
     at = 0
     boxes: list[str] = []
@@ -156,9 +164,10 @@ def top_boxes(stream: BinaryIO) -> list[str]:
         length, kind = int.from_bytes(head[:4], "big"), head[4:8]
         if not all(32 <= c < 127 for c in kind):
             break
-        boxes.append(kind.decode("ascii"))
         if length == 1:
             length = int.from_bytes(head[8:16], "big")
+        if kind != b"moov" or at + length <= size:
+            boxes.append(kind.decode("ascii"))
         if length < 8:
             break  # 0: up to the end of the file
         at += length

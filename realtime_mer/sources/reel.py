@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import chain, pairwise
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from realtime_mer.events import Frame, Gap
 from realtime_mer.sources.base import Problem, Source, SourceInfo, monotonic
 from realtime_mer.sources.decode import Decoded, Decoder, Timing, timing_of
 from realtime_mer.sources.picture import Upright
+from realtime_mer.sources.spec import ALLOWED
 from realtime_mer.sources.timeline import Placed, Timeline
 
 if TYPE_CHECKING:
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 FALLBACK_RATE = 25.0
+AT_ONCE_S = 0.005
+"""Frames closer than this were waiting together, not taken one after the other."""
 NOT_VIDEO = frozenset({"ansi", "bintext", "xbin", "idf"})
 """Codecs by which FFmpeg renders text files as pictures."""
 REPAIRS = {
@@ -72,21 +76,35 @@ class AvSource(Source):
         self._decoder = Decoder(
             self._container, self._video, timing, rate=self._rate(timing, fps), clock=self._clock
         )
-        self._decoded = iter(self._decoder)
+        self._decoded: Iterator[Decoded] = iter(self._decoder)
         self._timeline = Timeline(1 / self._fps if self._fps else None)
         self._upright = Upright(float(self._video.sample_aspect_ratio or 1))
         self._segment = 0
+        self._at_once = True
         self._damaged_since_s: float | None = None
         first = next(self._decoded, None)
         if first is None:
             raise SourceError(self._no_frames())
-        self._first: Decoded = first
-        self._first_image = self._upright.convert(first.picture)[0]
+        self._first = self._timed(first) if self.live else first
+        self._first_image = self._upright.convert(self._first.picture)[0]
+        self._declared = self._read_info()  # the container's memory is gone once it is closed
         if first.picture.interlaced_frame:
             message = (
                 "the video is interlaced: movement shows combs; deinterlace it for best results"
             )
             self._log.add(Problem("interlaced", message))
+
+    def _timed(self, first: Decoded) -> Decoded:
+        """Return the first frame to show: FFmpeg gives RTSP's very first one no timestamp."""
+        if first.raw_s is not None:
+            return first
+        second = next(self._decoded, None)
+        if second is None or second.raw_s is None:
+            self._decoded = chain(() if second is None else (second,), self._decoded)
+            return first
+        message = "the very first frame has no timestamp: skipped"
+        self._log.add(Problem("timing", message))
+        return second
 
     def _choose(self) -> VideoStream:
         """Return the stream to read: the best real video, no cover picture."""
@@ -103,7 +121,9 @@ class AvSource(Source):
         chosen = next((s for s in readable if best is not None and s.index == best.index), None)
         chosen = chosen or readable[0]
         if chosen.codec_context.name in NOT_VIDEO:
-            raise SourceError(f"{self.redacted} is not a video but a text file; give a video file")
+            raise SourceError(
+                f"{self.redacted} is not a video (only text or bytes); give {ALLOWED}"
+            )
         if len(videos) > 1:
             message = f"{len(videos)} video streams: only number {chosen.index} is analysed"
             self._log.add(Problem("several streams", message))
@@ -141,6 +161,9 @@ class AvSource(Source):
     @property
     def info(self) -> SourceInfo:
         """What the container declares."""
+        return self._declared
+
+    def _read_info(self) -> SourceInfo:
         width, height = self._upright.size or (0, 0)
         duration_s = None if self.live else self._promised_s()
         frames = self._video.frames or None
@@ -180,7 +203,10 @@ class AvSource(Source):
         return pairwise(chain(pictures, (None,)))  # type: ignore[arg-type]
 
     def _frame(self, index: int, decoded: Decoded, following_s: float | None) -> Frame:
-        placed = self._timeline.place(*self._raw(index, decoded, following_s))
+        if self.live:
+            placed = self._place_live(index, decoded.raw_s)
+        else:
+            placed = self._timeline.place(decoded.raw_s, following_s)
         before_s = self._last_s if index else placed.time_s
         self._declare(index, placed)
         damage_breaks = self._follow_damage(index, decoded, before_s, placed.time_s)
@@ -193,22 +219,29 @@ class AvSource(Source):
             self._declare_size(index, decoded, placed.time_s)
         return Frame(image, placed.time_s, index, self._segment)
 
-    def _raw(
-        self, index: int, decoded: Decoded, following_s: float | None
-    ) -> tuple[float | None, float | None]:
-        if not self.live:
-            return decoded.raw_s, following_s
-        raw_s, now_s = decoded.raw_s, self._clock()
-        by_arrival = self._decoder.timing is Timing.ARRIVAL
-        if self.clock_offset_s is None:
-            start_s = 0.0 if by_arrival or raw_s is None else raw_s
-            arrived_s = raw_s if by_arrival and raw_s is not None else now_s
-            self.clock_offset_s = arrived_s - start_s
-        if by_arrival and raw_s is not None:
-            return raw_s - self.clock_offset_s, None
+    def _place_live(self, index: int, raw_s: float | None) -> Placed:
+        if self._decoder.timing is Timing.ARRIVAL:
+            return self._place_arrival(index, raw_s or 0.0)
+        now_s, offset_s = self._clock(), self.clock_offset_s
         if raw_s is None:
-            return now_s - self.clock_offset_s, None
-        return raw_s, None
+            raw_s = now_s - (now_s if offset_s is None else offset_s)
+        placed = self._timeline.place(raw_s)
+        delay_s = now_s - placed.time_s
+        self.clock_offset_s = delay_s if offset_s is None else min(offset_s, delay_s)
+        return placed
+
+    def _place_arrival(self, index: int, arrived_s: float) -> Placed:
+        """Count from the first arrival; frames that came at once on opening stand alone."""
+        if self.clock_offset_s is None:
+            self.clock_offset_s = arrived_s
+        placed = self._timeline.place(arrived_s - self.clock_offset_s)
+        if index and self._at_once and placed.time_s - self._last_s > AT_ONCE_S:
+            self._at_once = False
+            if index > 1:
+                message = f"the first {index} frames came at once: their true times are unknown"
+                self._log.add(Problem("timing", message, 0, 0.0))
+                return replace(placed, breaks=True)
+        return placed
 
     def _declare(self, index: int, placed: Placed) -> None:
         if placed.gap_from_s is not None:
