@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime_mer.face.rigid import design, fit_head
+from realtime_mer.face.rigid import design
 from realtime_mer.face.topology import (
     CROP,
     CROP_EYES_XY,
@@ -29,10 +29,10 @@ Float = NDArray[np.float32]
 
 HALF = CROP // 2
 """The search runs at half size: motion is smooth, and noise is halved."""
-WINDOWS_PX = (10.0, 6.0, 6.0)
+WINDOWS_PX = (14.0, 10.0, 7.0)
 """Gaussian sigmas of the search windows, half-size pixels. The first bounds the motion that can
 be followed (about 0.1 IOD); wider last ones blur the map and lower its noise."""
-RIDGE = 0.005
+RIDGE = 0.003
 """Pull towards the wider window's answer, as variance of the gradient (local contrast 1). Higher
 keeps untextured skin quieter and shrinks true motion more."""
 EVEN_OUT_PX = 20.0
@@ -48,8 +48,16 @@ RIM_PX = 7
 """Width in crop pixels of the face's rim that is left out."""
 GRID = 8
 """Distance in half-size pixels between the flow vectors that the head fit reads."""
-FACE_TRUST = 0.05
+FACE_TRUST = 0.15
 """Trust of the head fit in skin outside the rigid zone, which expressions move; the zone has 1."""
+TEXTURE = 0.01
+"""Variance of the gradient at which a vector's texture counts half in the head fit."""
+NOISE_IOD = 0.002
+"""Standard deviation expected of a flow vector, in inter-ocular distances."""
+HEAD_PRIOR = (1.0, 1.0, 0.1, 0.1, 0.05, 0.05)
+"""Standard deviations expected of shift, zoom, roll and turn. Higher follows the head more and
+takes more of an expression for head motion."""
+FIT_ROUNDS = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -150,21 +158,40 @@ def without_head(flow: Flow) -> Float:
     """Return (160, 160, 2) float32 motion in inter-ocular distances, head motion taken out.
 
     Shift, zoom, roll and turn are fitted robustly to the flow, mainly to the bridge and base
-    of the nose, which no expression moves much; see ``face.rigid``.
+    of the nose, which no expression moves much; see ``face.rigid`` for the six numbers.
     """
     matrix, trust = _head_model()
     motion = flow.motion_px / np.float32(CROP_IOD / 2)
-    picked = motion[GRID // 2 :: GRID, GRID // 2 :: GRID].reshape(-1, 2)
-    information = flow.information[GRID // 2 :: GRID, GRID // 2 :: GRID].reshape(-1, 2, 2)
-    places = matrix.reshape(HALF, HALF, 2, 6)
-    sparse = places[GRID // 2 :: GRID, GRID // 2 :: GRID].reshape(-1, 2, 6)
-    used = trust > 0
-    head = fit_head(
-        sparse[used].astype(np.float64),
-        picked[used].astype(np.float64),
-        information[used] * trust[used, None, None],
-    )
-    return np.asarray(motion - head_displacement(head.parameters), np.float32)
+    sparse = slice(GRID // 2, None, GRID)
+    rows = matrix.reshape(HALF, HALF, 2, 6)[sparse, sparse].reshape(-1, 2, 6)[trust > 0]
+    seen = motion[sparse, sparse].reshape(-1, 2)[trust > 0]
+    texture = flow.information[sparse, sparse].reshape(-1, 2, 2)[trust > 0]
+    known = texture / (np.trace(texture, axis1=1, axis2=2) + TEXTURE)[:, None, None]
+    weight = known * trust[trust > 0, None, None]
+    head = _fit(rows.astype(np.float64), seen.astype(np.float64), weight.astype(np.float64))
+    return np.asarray(motion - head_displacement(head), np.float32)
+
+
+def _fit(
+    rows: NDArray[np.float64], seen: NDArray[np.float64], weight: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Fit the six head parameters, (6,), re-weighting (Geman–McClure) what moves on its own.
+
+    ``rows`` (K, 2, 6) from ``face.rigid.design``, ``seen`` (K, 2) in IOD, ``weight`` (K, 2, 2).
+    The stream's ``fit_head`` is tuned for patches; this one belongs to the recipe and must not
+    change under a trained model.
+    """
+    prior = np.diag((NOISE_IOD / np.array(HEAD_PRIOR)) ** 2)
+    pulled = rows.transpose(0, 2, 1) @ weight
+    normals, rights = pulled @ rows, (pulled @ seen[:, :, None])[:, :, 0]
+    belief = np.ones(len(rows))
+    head = np.zeros(6)
+    for _ in range(FIT_ROUNDS):
+        head = np.linalg.solve(np.tensordot(belief, normals, 1) + prior, belief @ rights)
+        square = ((seen - rows @ head) ** 2).sum(1)
+        width = max(NOISE_IOD, 1.5 * float(np.median(square)) ** 0.5) ** 2
+        belief = (width / (width + square)) ** 2
+    return head
 
 
 @cache
