@@ -456,3 +456,26 @@ def test_real_footage(path):
     assert source.measured.fps == pytest.approx(source.info.fps, rel=0.02)
     assert source.problems == []
     assert {f.segment for f in frames} == {0}
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.avi", "a.ts"])
+def test_random_damage_never_gets_past_the_contract(tmp_path, name):
+    """Whatever bytes change: frames in order, or a `SourceError`; nothing else."""
+    rng = np.random.default_rng(7)
+    noise = rng.integers(-25, 25, (30, 48, 64, 3))
+    frames = [(numbered(k) + noise[k]).astype(np.uint8) for k in range(30)]
+    data = write_video(tmp_path / name, frames, options={"bf": "2"}).read_bytes()
+    opened = 0
+    for _ in range(12):
+        damaged = bytearray(data)
+        for at in rng.integers(200, len(data), rng.choice([1, 10, 100])):
+            damaged[at] = rng.integers(256)
+        (tmp_path / f"x_{name}").write_bytes(damaged)
+        try:
+            frames, source = read(tmp_path / f"x_{name}")
+        except SourceError:
+            continue
+        opened += 1
+        assert 1 <= len(frames) <= 31
+        assert all(str(p).isprintable() for p in source.problems)
+    assert opened >= 4
