@@ -2,8 +2,8 @@
 
 Two aligned crops are compared by a windowed Lucas–Kanade search (Lucas & Kanade 1981) from wide
 to narrow windows, on pictures whose local brightness and contrast are evened out first, so mains
-flicker and shadows do not read as motion. A micro-expression is small and smooth; for such motion
-this is nearer the truth than OpenCV's DIS (``docs/models.md`` has the table) and costs less.
+flicker and shadows do not read as motion. A micro-expression is small and smooth; on the skin of
+real faces this comes nearer the truth than OpenCV's DIS (``docs/models.md`` has the comparison).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Float = NDArray[np.float32]
 
 HALF = CROP // 2
 """The search runs at half size: motion is smooth, and noise is halved."""
-WINDOWS_PX = (14.0, 10.0, 7.0)
+WINDOWS_PX = (14.0, 10.0, 7.0, 7.0)
 """Gaussian sigmas of the search windows, half-size pixels. The first bounds the motion that can
 be followed (about 0.1 IOD); wider last ones blur the map and lower its noise."""
 RIDGE = 0.003

@@ -3,11 +3,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from engines import Card, write_package
+from engines import Card, load_package, open_backend, write_package
 from realtime_mer.errors import ModelError
 from realtime_mer.events import EMOTIONS
 from realtime_mer.recipes import CandidateFrames
-from realtime_mer.recognizer import Recognizer, open_recognizer
+from realtime_mer.recognizer import Recognizer, default_package, open_recognizer
+from tests.realtime_mer.motion.test_flow import bump, carried, textured
 
 
 class Fixed:
@@ -97,3 +98,52 @@ def test_a_missing_or_broken_package_is_a_model_error(tmp_path, package):
         open_recognizer(tmp_path / "nowhere")
     with pytest.raises(ModelError, match="cannot load"):
         open_recognizer(package.folder)
+
+
+def test_the_bundled_model_is_whole_and_repeats_its_golden_answers():
+    package = load_package(default_package())
+    inputs, outputs = package.samples()
+    assert len(inputs) >= 3
+    with open_backend(package) as backend:
+        np.testing.assert_allclose(backend.infer(inputs), outputs, atol=1e-4)
+    assert (package.folder / "model.onnx").stat().st_size < 1_000_000
+    assert package.card.licence == "Apache-2.0"
+    assert "never saw a real micro-expression" in package.card.limits
+
+
+def test_the_bundled_model_is_not_sure_of_noise_alone():
+    """Sensor noise without motion must not look like a clear expression."""
+    rng = np.random.default_rng(1)
+    face = textured(7)
+    sure = []
+    with open_recognizer() as recognizer:
+        assert recognizer.model.startswith("flow-cnn@")
+        for _ in range(5):
+            noisy = np.clip(face + rng.normal(0, 1.0, (5, 320, 320)), 0, 255).astype(np.uint8)
+            crops = np.repeat(noisy[..., None], 3, axis=3)
+            sure.append(
+                max(recognizer.recognize(CandidateFrames(crops, np.arange(5) / 50, 1, 3, 4)))
+            )
+    assert 1 / 3 < np.mean(sure) < 0.95
+
+
+@pytest.mark.parametrize(
+    ("places", "motion", "emotion"),
+    [
+        (((102, 70), (217, 70)), ((0, -3), (0, -3)), "surprise"),
+        (((102, 212), (217, 212)), ((-2.4, -2.2), (2.4, -2.2)), "positive"),
+        (((132, 80), (187, 80)), ((1.5, 2.6), (-1.5, 2.6)), "negative"),
+    ],
+)
+def test_the_bundled_model_tells_brow_raise_lip_pull_and_frown_apart(places, motion, emotion):
+    """Motions planted by hand, not by the action units of the training data."""
+    image = textured(3)
+    u, v = (
+        sum(bump(x, y) * way[axis] for (x, y), way in zip(places, motion, strict=True))
+        for axis in (0, 1)
+    )
+    crops = np.stack([image, image, carried(image, u, v), carried(image, u, v)])
+    crops = np.repeat(np.clip(crops, 0, 255).astype(np.uint8)[..., None], 3, axis=3)
+    with open_recognizer() as recognizer:
+        found = recognizer.recognize(CandidateFrames(crops, np.arange(4) / 20, 1, 2, 3))
+    assert EMOTIONS[int(np.argmax(found))] == emotion
