@@ -1,17 +1,19 @@
 import json
+import shutil
 
 import cv2
 import numpy as np
 import pytest
 from skimage import data
 
+from engines import load_package
 from offline.models import rendered_eval
 from offline.models.rendered_eval import Rendered
 from offline.synthesis.portrait import Portrait
 from realtime_mer.errors import SourceError
 from realtime_mer.events import EMOTIONS, MAX_DURATION_S
 from realtime_mer.recipes import CandidateFrames
-from realtime_mer.recognizer import open_recognizer
+from realtime_mer.recognizer import default_package, open_recognizer
 
 
 def event(emotion: str, peak_iod: float = 0.03) -> Rendered:
@@ -82,3 +84,23 @@ def test_the_command_prints_json(monkeypatch, capsys):
     printed = json.loads(capsys.readouterr().out)
     assert printed["events"] == 1
     assert printed["model"].startswith("flow-cnn@")
+
+
+def test_figures_are_recorded_in_the_card_and_nowhere_else(monkeypatch, capsys, tmp_path):
+    folder = tmp_path / "model"
+    shutil.copytree(default_package(), folder)
+    before = load_package(folder)
+    monkeypatch.setattr(rendered_eval, "draw_rendered", lambda *_: [("a", event("negative"))])
+    arguments = ["--clips", "1", "--model", str(folder), "--record", "nobody"]
+    assert rendered_eval.main(arguments) == 0
+    after = load_package(folder)
+    entry = after.card.metrics["rendered clips"]
+    assert entry["events"] == 1
+    assert entry["protocol"].endswith("Portraits: nobody.")
+    assert after.model == before.model
+    assert after.card.training == before.card.training
+    np.testing.assert_array_equal(after.samples()[1], before.samples()[1])
+    capsys.readouterr()
+    with pytest.raises(SystemExit):
+        rendered_eval.main(["--record", "nobody"])
+    assert "--record needs --model" in capsys.readouterr().err
