@@ -11,6 +11,7 @@ import numpy as np
 from engines import Backend, EngineError, Package, PackageError, load_package, open_backend
 from realtime_mer.errors import ModelError
 from realtime_mer.events import EMOTIONS
+from realtime_mer.face.topology import CROP
 from realtime_mer.recipes import CandidateFrames, recipe
 
 
@@ -67,6 +68,11 @@ class Recognizer:
         ordered = answer[self._order]
         return tuple(float(p) for p in ordered / ordered.sum())
 
+    def warm_up(self) -> None:
+        """Run once on blank pictures, so that the first event need not wait for tables."""
+        blank = np.zeros((2, CROP, CROP, 3), np.uint8)
+        self.recognize(CandidateFrames(blank, np.array([0.0, 0.1]), 0, 1, 1))
+
     def close(self) -> None:
         """Free the engine."""
         self._backend.close()
@@ -81,7 +87,7 @@ class Recognizer:
 def open_recognizer(
     folder: str | os.PathLike[str] | None = None, engine: str = "auto"
 ) -> Recognizer:
-    """Open a model package, the bundled one by default, on an engine.
+    """Open a model package, the bundled one by default, on an engine, and warm it up.
 
     Raises
     ------
@@ -90,9 +96,11 @@ def open_recognizer(
     """
     try:
         package = load_package(default_package() if folder is None else folder)
-        return Recognizer(package, open_backend(package, engine))
+        recognizer = Recognizer(package, open_backend(package, engine))
     except (PackageError, EngineError) as error:
         raise ModelError(str(error)) from error
+    recognizer.warm_up()
+    return recognizer
 
 
 def default_package() -> Path:

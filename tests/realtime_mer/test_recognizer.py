@@ -1,4 +1,5 @@
 from dataclasses import replace
+from time import perf_counter
 
 import numpy as np
 import pytest
@@ -109,6 +110,18 @@ def test_the_bundled_model_is_whole_and_repeats_its_golden_answers():
     assert (package.folder / "model.onnx").stat().st_size < 1_000_000
     assert package.card.licence == "Apache-2.0"
     assert "never saw a real micro-expression" in package.card.limits
+
+
+def test_an_opened_recogniser_answers_without_delay(frames):
+    """Tables are built on opening: 0.5 s the first time, 10 ms or so for an event."""
+    with open_recognizer() as recognizer:
+        spent = []
+        for _ in range(5):
+            begin = perf_counter()
+            recognizer.recognize(frames)
+            spent.append(perf_counter() - begin)
+    assert min(spent) > 0
+    assert max(spent) < 0.25
 
 
 def test_the_bundled_model_is_not_sure_of_noise_alone():
