@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from realtime_mer.recognizer import Recognizer, open_recognizer
 from realtime_mer.sinks import check_writable, write_all
 from realtime_mer.sources import Prefetch, Source, open_source
 from realtime_mer.spotting import SpotterSettings
+from realtime_mer.warmup import warm_up
 
 Progress = Callable[[Frame, int], None]
 """Called after every frame with the frame and the number of events so far."""
@@ -43,7 +45,7 @@ class Options:
     model: Path | None = None
     engine: str = "auto"
     fps: float | None = None
-    spotter: SpotterSettings = SpotterSettings()
+    spotter: SpotterSettings = field(default_factory=SpotterSettings)
 
 
 def analyze_file(
@@ -103,8 +105,7 @@ def analyze_source(
     ``detector`` and ``recognizer`` are made from ``options`` if not given, and closed.
     """
     options = options or Options()
-    # Pictures are small and the work is already cut by frame: OpenCV's pool only costs here.
-    cv2.setNumThreads(1)
+    warm_up()
     pipeline = Pipeline(
         detector or MediaPipeMesh(),
         recognizer or open_recognizer(options.model, options.engine),
@@ -113,11 +114,8 @@ def analyze_source(
     )
     begin = time.perf_counter()
     try:
-        if threads:
-            with Prefetch(source) as frames:
-                seen = _run(pipeline, frames, on_frame, stop)
-        else:
-            seen = _run(pipeline, source, on_frame, stop)
+        with _one_opencv_thread(), Prefetch(source) if threads else nullcontext(source) as frames:
+            seen = _run(pipeline, frames, on_frame, stop)
         gaps = sorted((*pipeline.gaps, *source.gaps), key=lambda gap: gap.start_s)
         return Analysis(
             media=replace(source.measured, frames=seen.frames),
@@ -129,6 +127,17 @@ def analyze_source(
         )
     finally:
         pipeline.close()
+
+
+@contextmanager
+def _one_opencv_thread() -> Iterator[None]:
+    """Pictures are small and the work is cut by frame already: OpenCV's pool only costs here."""
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
 
 
 @dataclass(slots=True)
@@ -170,6 +179,7 @@ def _summary(
         "rejected": dict(sorted(pipeline.spotter.rejected.items())),
         "problems": [str(problem) for problem in source.problems],
         "model": pipeline.recognizer.model,
+        "trained_on": pipeline.recognizer.trained_on,
         "engine": pipeline.recognizer.engine,
         "settings": {"spotter": asdict(options.spotter), "tracker": asdict(TrackerSettings())},
         "versions": {k: v for k, v in versions().items() if v is not None},

@@ -8,8 +8,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib import resources
+from itertools import chain, count
 from pathlib import Path
 
+import numpy as np
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -19,8 +22,9 @@ from realtime_mer.analysis import Options, analyze_source
 from realtime_mer.errors import ConfigError, MerError, SourceError
 from realtime_mer.events import Analysis, Frame
 from realtime_mer.sinks import check_writable, write_all
-from realtime_mer.sources import open_source
+from realtime_mer.sources import open_source, printable, redact
 from realtime_mer.spotting import SpotterSettings
+from realtime_mer.warmup import warm_up
 
 SAMPLE = "sample"
 STOPPED = 130
@@ -45,16 +49,17 @@ def analyze_inputs(
     options = Options(model=model, fps=fps, spotter=_spotter(floor_percent))
     code = 0
     with _interruptible() as stop:
+        warm_up(lambda: errors.print("mer: compiling kernels, once on this machine …"))
         for spec, folder in zip(inputs, _folders(inputs, out), strict=True):
             try:
                 analysis = _one(spec, folder, options, stop, console)
             except MerError as error:
-                errors.print(f"mer: {spec}: {error}", markup=False, soft_wrap=True, style="red")
+                _say(errors, _naming(error, spec), "red")
                 code = 1
                 continue
             _report(analysis, folder, console, errors)
             if stop.is_set():
-                errors.print("mer: stopped; what was found so far is written")
+                _say(errors, "stopped; what was found so far is written")
                 return STOPPED
     return code
 
@@ -96,15 +101,14 @@ def _bundled(spec: str) -> str:
     return spec
 
 
-def _folders(inputs: Sequence[str], out: Path) -> list[Path]:
-    """Return one result folder an input, ``-2``, ``-3`` … where names meet."""
-    taken: dict[str, int] = {}
-    folders = []
+def _folders(inputs: Sequence[str], out: Path) -> Iterator[Path]:
+    """Yield one result folder an input, ``-2``, ``-3`` … where names meet."""
+    taken: set[str] = set()
     for spec in inputs:
-        name = _stem(spec)
-        taken[name] = taken.get(name, 0) + 1
-        folders.append(out / (name if taken[name] == 1 else f"{name}-{taken[name]}"))
-    return folders
+        stem = _stem(spec)
+        names = chain([stem], (f"{stem}-{n}" for n in count(2)))
+        taken.add(name := next(name for name in names if name not in taken))
+        yield out / name
 
 
 def _stem(spec: str) -> str:
@@ -154,27 +158,45 @@ def _interruptible() -> Iterator[threading.Event]:
 
 
 def _report(analysis: Analysis, folder: Path, console: Console, errors: Console) -> None:
+    name = printable(analysis.media.name)
     for problem in analysis.summary["problems"]:  # type: ignore[attr-defined]
-        errors.print(f"mer: {problem}", markup=False, soft_wrap=True, style="yellow")
+        _say(errors, f"{name}: {problem}", "yellow")
     if _unseen(analysis):
-        errors.print("mer: no face was seen, so nothing could be found", style="yellow")
+        _say(errors, f"{name}: no face was seen, so nothing could be found", "yellow")
     if analysis.events:
         console.print(_table(analysis))
     else:
         console.print("no micro-expression candidates found")
-    console.print(f"report: {folder / 'report.html'}", markup=False, soft_wrap=True)
+    report = printable(str(folder / "report.html"))
+    console.print(f"report: {report}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _say(errors: Console, text: str, style: str = "") -> None:
+    """Print one line, whatever it holds."""
+    line = printable(f"mer: {text}")
+    errors.print(line, markup=False, highlight=False, soft_wrap=True, style=style)
+
+
+def _naming(error: MerError, spec: str) -> str:
+    """Return the error's text, with the input's name before it unless it is in there."""
+    text = str(error)
+    return text if redact(spec) in text else f"{redact(spec)}: {text}"
 
 
 def _unseen(analysis: Analysis) -> bool:
-    import numpy as np
-
     return bool(np.isnan(analysis.signals.threshold_iod).all())
 
 
 def _table(analysis: Analysis) -> Table:
-    table = Table(title=f"{len(analysis.events)} candidates to look at")
-    for column in ("#", "onset s", "apex s", "offset s", "ms", "looks", "p", "regions", "score"):
-        table.add_column(column, justify="left" if column in ("looks", "regions") else "right")
+    plural = "" if len(analysis.events) == 1 else "s"
+    table = Table(
+        title=f"{len(analysis.events)} candidate{plural} to look at",
+        title_justify="left",
+        box=SIMPLE,
+    )
+    for column in ("#", "onset s", "apex s", "offset s", "ms", "looks", "p", "score", "moved"):
+        left = column in ("looks", "moved")
+        table.add_column(column, justify="left" if left else "right", overflow="fold")
     for event in analysis.events:
         c = event.candidate
         table.add_row(
@@ -185,7 +207,7 @@ def _table(analysis: Analysis) -> Table:
             f"{c.duration_s * 1e3:.0f}",
             event.emotion,
             f"{event.confidence:.2f}",
-            "+".join(c.regions),
             f"{c.spot_score:.1f}",
+            "\n".join(region.replace("_", " ") for region in c.regions),
         )
     return table

@@ -6,9 +6,8 @@ import logging
 import sys
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-import click
 import typer
 from rich.console import Console
 from typer.core import TyperGroup
@@ -23,20 +22,19 @@ COMMANDS = "realtime_mer.commands"
 class _Rooms(TyperGroup):
     """Our own commands, and those that other packages registered, loaded when they are used."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    # Typer ≥ 0.2x carries its own click, older ones use the package: ``Any`` serves both.
+    def list_commands(self, ctx: Any) -> list[str]:
         own = super().list_commands(ctx)
         return own + sorted(e.name for e in entry_points(group=COMMANDS) if e.name not in own)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
         own = super().get_command(ctx, cmd_name)
         if own is not None:
             return own
         for entry in entry_points(group=COMMANDS):
             if entry.name == cmd_name:
                 loaded = entry.load()
-                return (
-                    typer.main.get_command(loaded) if isinstance(loaded, typer.Typer) else loaded
-                )
+                return typer.main.get_command(loaded) if isinstance(loaded, typer.Typer) else loaded
         return None
 
 
@@ -72,7 +70,7 @@ def _root(
         stream=sys.stderr,
     )
     for noisy in ("numba", "matplotlib", "libav"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+        logging.getLogger(noisy).setLevel(logging.ERROR)
 
 
 @app.command()

@@ -12,8 +12,20 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-PACKAGES = ("realtime-mer", "numpy", "numba", "av", "opencv-contrib-python", "mediapipe")
-PACKAGES += ("onnxruntime", "torch", "tensorrt", "tensorrt-rtx-cu13", "gradio", "ray")
+PACKAGES = (
+    "realtime-mer",
+    "numpy",
+    "numba",
+    "av",
+    "opencv-contrib-python",
+    "mediapipe",
+    "onnxruntime",
+    "torch",
+    "tensorrt",
+    "tensorrt-rtx-cu13",
+    "gradio",
+    "ray",
+)
 
 
 def versions(names: tuple[str, ...] = PACKAGES) -> dict[str, str | None]:
@@ -44,6 +56,7 @@ def examine() -> dict[str, object]:
         "face_model": _face_model(),
         "engines": list(available_engines()),
         "onnxruntime_providers": onnxruntime.get_available_providers(),
+        "gpus": gpus(),
         "cameras": sorted(str(p) for p in Path("/dev").glob("video*")),
         "duplicate_opencv": _duplicate_opencv(),
     }
@@ -62,12 +75,27 @@ def print_report(console: Console, as_json: bool) -> None:
     table.add_row("machine", f"{machine['system']}, {machine['cores']} cores")
     for name, number in found.items():
         table.add_row(name, number or "not installed")
-    for key in ("face_model", "engines", "onnxruntime_providers", "cameras"):
+    for key in ("face_model", "engines", "onnxruntime_providers", "gpus", "cameras"):
         value = facts[key]
-        table.add_row(key.replace("_", " "), ", ".join(value) if isinstance(value, list) else value)
+        table.add_row(key.replace("_", " "), _words(value))
     if facts["duplicate_opencv"]:
         table.add_row("warning", f"two packages provide cv2: {facts['duplicate_opencv']}")
     console.print(table)
+
+
+def gpus(driver: Path = Path("/proc/driver/nvidia/gpus")) -> list[str]:
+    """Return the names of the NVIDIA GPUs that the driver shows."""
+    found = []
+    for card in sorted(driver.glob("*/information")):
+        lines = card.read_text(encoding="utf-8", errors="replace").splitlines()
+        found += [line.split(":", 1)[1].strip() for line in lines if line.startswith("Model:")]
+    return found
+
+
+def _words(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(value) or "none"
+    return str(value)
 
 
 def _face_model() -> str:

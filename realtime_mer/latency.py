@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
+from numpy.typing import NDArray
 
 _LOW_S, _HIGH_S, _PER_DECADE = 1e-6, 100.0, 40
 _EDGES = np.logspace(-6, 2, 8 * _PER_DECADE + 1)
@@ -16,7 +17,7 @@ class LatencyBook:
     """Histograms of durations on a logarithmic scale: 40 bins a decade, so within 6 %."""
 
     def __init__(self) -> None:
-        self._counts: dict[str, np.ndarray] = {}
+        self._counts: dict[str, NDArray[np.int64]] = {}
         self._total_s: dict[str, float] = {}
 
     def add(self, stage: str, seconds: float) -> None:

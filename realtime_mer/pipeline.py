@@ -163,7 +163,10 @@ def make_evidence(span: FaceSpan, candidate: Candidate) -> Evidence:
     keys = key_frames_by_time(course, course[0], course[apex - onset], course[-1])
     residual = rrs(span.crop(onset), np.stack([span.crop(onset + k) for k in keys]))
     return Evidence(
-        *(_jpeg(span.crop(position)) for position in (onset, apex, offset)), _jpeg(residual)
+        onset=_jpeg(span.crop(onset)),
+        apex=_jpeg(span.crop(apex)),
+        offset=_jpeg(span.crop(offset)),
+        residual=_jpeg(residual),
     )
 
 

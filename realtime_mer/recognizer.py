@@ -25,6 +25,13 @@ class Recognizer:
     backend
         An open backend that runs it; the recogniser closes it in ``close``.
 
+    Attributes
+    ----------
+    model, engine
+        ``name@sha256-prefix`` of the package and the backend's name.
+    trained_on
+        The card's sentence on its training data, empty if it has none.
+
     Raises
     ------
     ModelError
@@ -47,6 +54,7 @@ class Recognizer:
         self._backend = backend
         self.model = package.model_id
         self.engine = backend.name
+        self.trained_on = str(card.training.get("data", ""))
 
     def recognize(self, frames: CandidateFrames) -> tuple[float, ...]:
         """Return one probability for each of ``EMOTIONS``, in that order, summing to 1.

@@ -7,6 +7,9 @@ from numpy.typing import NDArray
 
 from realtime_mer.face.topology import CROP
 
+FEWEST, MOST = 96, 640
+"""Slots of a ring made for a frame rate: 30 to 197 MB."""
+
 
 class FaceRing:
     """The newest aligned crops with their times and frame indices.
@@ -18,12 +21,16 @@ class FaceRing:
     ----------
     capacity
         Crops kept. Each takes 307 200 bytes. It should span a second and a half.
+    span_s
+        Seconds that must be kept: a ring that turns out to span less (a file that declared a
+        wrong frame rate) doubles, up to ``MOST`` slots. 0 for a ring that never grows.
     """
 
-    def __init__(self, capacity: int) -> None:
+    def __init__(self, capacity: int, span_s: float = 0.0) -> None:
         if capacity < 4:
             raise ValueError(f"a ring needs at least 4 slots, got {capacity}")
         self.capacity = capacity
+        self._span_s = span_s
         self._crops = np.zeros((capacity, CROP, CROP, 3), np.uint8)
         self._time = np.full(capacity, -np.inf)
         self._index = np.full(capacity, -1, np.int64)
@@ -33,11 +40,12 @@ class FaceRing:
     def for_rate(cls, fps: float | None, seconds: float = 1.5) -> FaceRing:
         """Make a ring that spans ``seconds`` at ``fps``; between 96 and 640 slots."""
         rate = fps if fps and np.isfinite(fps) and fps > 0 else 200.0
-        return cls(int(np.clip(np.ceil(rate * seconds) + 8, 96, 640)))
+        return cls(int(np.clip(np.ceil(rate * seconds) + 8, FEWEST, MOST)), seconds)
 
     def slot(self) -> NDArray[np.uint8]:
         """Return the (320, 320, 3) picture to write next."""
-        return self._crops[self._written % self.capacity]
+        slot: NDArray[np.uint8] = self._crops[self._written % self.capacity]
+        return slot
 
     def commit(self, time_s: float, index: int) -> None:
         """Make the slot just written the newest; times must rise."""
@@ -47,6 +55,20 @@ class FaceRing:
         self._time[at] = time_s
         self._index[at] = index
         self._written += 1
+        if len(self) == self.capacity < MOST:
+            spans_s = time_s - float(self._time[self._written % self.capacity])
+            if spans_s < self._span_s:
+                self._grow(min(2 * self.capacity, MOST))
+
+    def _grow(self, capacity: int) -> None:
+        """Move to a larger memory; views handed out before keep the old one."""
+        order, kept = self._order(), len(self)
+        crops = np.zeros((capacity, *self._crops.shape[1:]), np.uint8)
+        crops[:kept] = self._crops[order]
+        time, index = np.full(capacity, -np.inf), np.full(capacity, -1, np.int64)
+        time[:kept], index[:kept] = self._time[order], self._index[order]
+        self._crops, self._time, self._index = crops, time, index
+        self.capacity, self._written = capacity, kept
 
     def clear(self) -> None:
         """Forget everything."""
@@ -96,7 +118,8 @@ class FaceSpan:
 
     def crop(self, position: int) -> NDArray[np.uint8]:
         """Return one (320, 320, 3) picture as a view."""
-        return self._crops[self._slots[position]]
+        view: NDArray[np.uint8] = self._crops[self._slots[position]]
+        return view
 
     def nearest(self, frame_index: int) -> int:
         """Return the position whose frame index is closest."""

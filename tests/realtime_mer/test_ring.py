@@ -42,3 +42,33 @@ def test_time_must_rise() -> None:
 @pytest.mark.parametrize(("fps", "slots"), [(30, 96), (200, 308), (1000, 640), (None, 308)])
 def test_size_follows_the_frame_rate(fps: float | None, slots: int) -> None:
     assert FaceRing.for_rate(fps).capacity == slots
+
+
+def test_grows_until_it_spans_what_was_asked() -> None:
+    ring = FaceRing.for_rate(30)
+    for i in range(400):
+        ring.slot()[:] = i % 256
+        ring.commit(i / 200, i)
+    assert ring.capacity == 384
+    span = ring.span(0, 400)
+    assert span.index.tolist() == list(range(400 - 384, 400))
+    assert all((span.crop(k) == i % 256).all() for k, i in enumerate(span.index))
+
+
+def test_a_view_survives_growth() -> None:
+    ring = FaceRing.for_rate(30)
+    for i in range(96):
+        if i == 95:
+            view = ring.span(90, 90)
+        ring.slot()[:] = i
+        ring.commit(i / 1000, i)
+    assert ring.capacity == 192
+    assert (view.crop(0) == 90).all()
+    assert (ring.span(90, 90).crop(0) == 90).all()
+
+
+def test_stays_small_where_the_rate_was_true() -> None:
+    ring = FaceRing.for_rate(30)
+    for i in range(200):
+        ring.commit(i / 30, i)
+    assert ring.capacity == 96
