@@ -75,7 +75,7 @@ class TrainSettings:
     faces: int = 200
     maps: int = 6000
     held_out: int = 900
-    members: int = 2
+    members: int = 3
     epochs: int = 12
     batch: int = 96
     rate: float = 3e-3

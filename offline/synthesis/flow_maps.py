@@ -156,8 +156,8 @@ def skin_motion(
     """Draw how the skin moves, (160, 160, 2) float32 in IOD, head motion left out."""
     low, high = np.log(conditions.peak_iod)
     peak = float(np.exp(rng.uniform(low, high)) * rng.uniform(*conditions.late))
-    expression = _field(_times(draw_activation(emotion, rng), peak), face, rng)
-    expression = _turned(expression, rng)
+    activation = draw_activation(emotion, rng)
+    expression = _turned(_field(_times(activation, peak), face, rng), rng)
     if rng.random() < 0.5:
         expression = cv2.GaussianBlur(expression, (0, 0), rng.uniform(0.1, 0.12 * _IOD))
     others = np.zeros_like(expression)
