@@ -14,6 +14,7 @@ import cv2
 from realtime_mer.doctor import versions
 from realtime_mer.events import Analysis, Event, Frame
 from realtime_mer.face.mesh import MediaPipeMesh, MeshDetector
+from realtime_mer.face.quiet import QuietMesh
 from realtime_mer.face.tracker import TrackerSettings
 from realtime_mer.pipeline import Pipeline
 from realtime_mer.recognizer import Recognizer, open_recognizer
@@ -107,7 +108,7 @@ def analyze_source(
     options = options or Options()
     warm_up()
     pipeline = Pipeline(
-        detector or MediaPipeMesh(),
+        detector or QuietMesh(MediaPipeMesh()),
         recognizer or open_recognizer(options.model, options.engine),
         fps=source.info.fps,
         spotter=options.spotter,

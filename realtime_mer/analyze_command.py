@@ -22,6 +22,7 @@ from realtime_mer.analysis import Options, analyze_source
 from realtime_mer.errors import ConfigError, MerError, SourceError
 from realtime_mer.events import Analysis, Frame
 from realtime_mer.sinks import check_writable, write_all
+from realtime_mer.sinks.summary import summary_of
 from realtime_mer.sources import open_source, printable, redact
 from realtime_mer.spotting import SpotterSettings
 from realtime_mer.warmup import warm_up
@@ -189,11 +190,10 @@ def _unseen(analysis: Analysis) -> bool:
 
 def _table(analysis: Analysis) -> Table:
     plural = "" if len(analysis.events) == 1 else "s"
-    table = Table(
-        title=f"{len(analysis.events)} candidate{plural} to look at",
-        title_justify="left",
-        box=SIMPLE,
-    )
+    rate = summary_of(analysis)["alarms_per_minute"]
+    title = f"{len(analysis.events)} candidate{plural} to look at"
+    title += f", {rate:.1f} a minute" if isinstance(rate, float) else ""
+    table = Table(title=title, title_justify="left", box=SIMPLE)
     for column in ("#", "onset s", "apex s", "offset s", "ms", "looks", "p", "score", "moved"):
         left = column in ("looks", "moved")
         table.add_column(column, justify="left" if left else "right", overflow="fold")

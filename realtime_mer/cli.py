@@ -138,7 +138,7 @@ def bench(
 def main() -> None:
     """Run the command line: 0 done, 1 the input was bad, 2 usage, 130 stopped."""
     try:
-        app(standalone_mode=True)
+        app(prog_name="mer")
     except MerError as error:
         sys.stderr.write(f"mer: {error}\n")
         sys.exit(1)

@@ -14,7 +14,13 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from realtime_mer.face.mesh import Mesh, MeshDetector
 
 _CHATTER = re.compile(
     rb"INFO: Created TensorFlow Lite "
@@ -85,3 +91,28 @@ def _leave() -> None:
 def without_chatter(text: bytes) -> bytes:
     """Return ``text`` without the lines that MediaPipe is known to write about itself."""
     return b"".join(line for line in text.splitlines(keepends=True) if not _CHATTER.match(line))
+
+
+class QuietMesh:
+    """A detector whose first words are held back: it talks until it has seen a face."""
+
+    def __init__(self, detector: MeshDetector) -> None:
+        self._detector = detector
+        self._settled = False
+
+    def detect(self, image_rgb: NDArray[np.uint8]) -> list[Mesh]:
+        """Return the faces of an (H, W, 3) RGB picture, largest first."""
+        if self._settled:
+            return self._detector.detect(image_rgb)
+        with quiet_stderr():
+            found = self._detector.detect(image_rgb)
+        self._settled = bool(found)
+        return found
+
+    def reset(self) -> None:
+        """Forget earlier pictures."""
+        self._detector.reset()
+
+    def close(self) -> None:
+        """Free what the detector holds."""
+        self._detector.close()

@@ -1,0 +1,31 @@
+"""Faces for every test: stretches of the bundled clip, re-encoded however a test wants them."""
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from realtime_mer.sources import open_source
+
+SAMPLE = Path(__file__).parents[1] / "realtime_mer" / "data" / "sample.mp4"
+SAMPLE_RATE = 60
+
+
+@pytest.fixture(scope="session")
+def sample() -> Path:
+    """The bundled clip: 600 frames at 60/s, brow raise at frames 102–127, smile at 228–252."""
+    return SAMPLE
+
+
+@pytest.fixture(scope="session")
+def face_frames() -> Callable[[int, int], Iterator[np.ndarray]]:
+    """``face_frames(first, last)`` yields pictures of the bundled clip, ``last`` excluded."""
+
+    def read(first: int, last: int) -> Iterator[np.ndarray]:
+        with open_source(SAMPLE) as source:
+            for frame in islice(source, first, last):
+                yield frame.image_rgb
+
+    return read
