@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import cv2
+import numpy as np
 
 from realtime_mer.doctor import versions
 from realtime_mer.events import Analysis, Event, Frame
@@ -107,9 +108,10 @@ def analyze_source(
     """
     options = options or Options()
     warm_up()
+    recognizer = recognizer or open_recognizer(options.model, options.engine)
     pipeline = Pipeline(
-        detector or QuietMesh(MediaPipeMesh()),
-        recognizer or open_recognizer(options.model, options.engine),
+        detector or _open_mesh(),
+        recognizer,
         fps=source.info.fps,
         spotter=options.spotter,
     )
@@ -128,6 +130,17 @@ def analyze_source(
         )
     finally:
         pipeline.close()
+
+
+def _open_mesh() -> MeshDetector:
+    """Load the face model now, on a blank picture, so that no frame waits for it."""
+    mesh = QuietMesh(MediaPipeMesh())
+    try:
+        mesh.detect(np.zeros((64, 64, 3), np.uint8))
+    except BaseException:
+        mesh.close()
+        raise
+    return mesh
 
 
 @contextmanager
