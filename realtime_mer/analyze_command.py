@@ -29,6 +29,7 @@ from realtime_mer.warmup import warm_up
 
 SAMPLE = "sample"
 STOPPED = 130
+UNSEEN_SAID_S = 0.1
 
 
 def analyze_inputs(
@@ -168,6 +169,9 @@ def _report(analysis: Analysis, folder: Path, console: Console, errors: Console)
         console.print(_table(analysis))
     else:
         console.print("no micro-expression candidates found")
+    facts = summary_of(analysis)
+    if isinstance(facts["not_seen_s"], float) and facts["not_seen_s"] > UNSEEN_SAID_S:
+        console.print(f"face seen in {facts['analysed_s']:.1f} of {facts['duration_s']:.1f} s")
     report = printable(str(folder / "report.html"))
     console.print(f"report: {report}", markup=False, highlight=False, soft_wrap=True)
 

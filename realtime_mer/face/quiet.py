@@ -104,7 +104,7 @@ def _flush() -> None:
 
 
 class QuietMesh:
-    """A detector kept quiet from its first picture until it has seen a face, or is closed."""
+    """A detector kept quiet from its start (or restart) until it has seen a face, or is closed."""
 
     def __init__(self, detector: MeshDetector) -> None:
         self._detector = detector
@@ -115,16 +115,16 @@ class QuietMesh:
         """Return the faces of an (H, W, 3) RGB picture, largest first."""
         if self._settled:
             return self._detector.detect(image_rgb)
-        if self._quiet is None:
-            self._quiet = ExitStack()
-            self._quiet.enter_context(quiet_stderr())
+        self._hush()
         found = self._detector.detect(image_rgb)
         if found:
             self._settle()
         return found
 
     def reset(self) -> None:
-        """Forget earlier pictures."""
+        """Forget earlier pictures; MediaPipe starts anew and talks again."""
+        self._settled = False
+        self._hush()
         self._detector.reset()
 
     def close(self) -> None:
@@ -133,6 +133,11 @@ class QuietMesh:
             self._detector.close()
         finally:
             self._settle()
+
+    def _hush(self) -> None:
+        if self._quiet is None:
+            self._quiet = ExitStack()
+            self._quiet.enter_context(quiet_stderr())
 
     def _settle(self) -> None:
         self._settled = True

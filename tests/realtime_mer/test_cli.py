@@ -263,6 +263,18 @@ def drain(terminal: int) -> None:
         pass
 
 
+def test_a_face_that_goes_and_comes_is_told_in_peace(tmp_path, face_frames):
+    away = [np.full((480, 640, 3), 120, np.uint8)] * 30
+    pictures = [*face_frames(0, 30), *away, *face_frames(30, 60), *away]
+    clip = write_video(tmp_path / "away.mp4", pictures, size=(640, 480), rate=60)
+    done = mer("analyze", clip, "--out", tmp_path / "out")
+    assert done.returncode == 0
+    assert done.stderr == ""
+    seen, whole = re.search(r"face seen in ([\d.]+) of ([\d.]+) s", done.stdout).groups()
+    assert float(whole) == pytest.approx(2, abs=0.1)
+    assert 0.5 < float(seen) < 1.2
+
+
 def test_doctor_prints_one_json_object_last():
     done = mer("doctor", "--json")
     assert done.returncode == 0

@@ -90,6 +90,7 @@ class Talker:
         return ["face"] if self.calls >= 3 else []
 
     def reset(self):
+        os.write(2, CHATTER.encode())
         self.calls = 0
 
     def close(self):
@@ -105,6 +106,20 @@ def test_a_detector_is_quiet_until_it_has_seen_a_face(capfd):
     assert mesh.detect(picture) == ["face"]
     assert capfd.readouterr().err == "ours\n" * 3 + CHATTER
     mesh.close()
+
+
+def test_a_restart_is_quiet_too(capfd):
+    mesh = QuietMesh(Talker())
+    picture = np.zeros((4, 4, 3), np.uint8)
+    for _ in range(3):
+        mesh.detect(picture)
+    mesh.reset()
+    os.write(2, b"ours\n")
+    for _ in range(3):
+        mesh.detect(picture)
+    mesh.reset()
+    mesh.close()
+    assert capfd.readouterr().err == "ours\n"
 
 
 def test_closing_ends_the_quiet(capfd):
