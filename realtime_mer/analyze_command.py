@@ -30,6 +30,7 @@ from realtime_mer.warmup import warm_up
 SAMPLE = "sample"
 STOPPED = 130
 UNSEEN_SAID_S = 0.1
+NAME_SHOWN = 32
 
 
 def analyze_inputs(
@@ -85,15 +86,20 @@ def _one(
     if spec.strip() in ("", "-"):
         raise SourceError(f"{spec!r} is no input; give a video file, a folder of images or a URL")
     with open_source(_bundled(spec), fps=options.fps) as source, _progress(console) as bar:
-        task = bar.add_task(escape(source.info.name), total=source.info.frames, found=0)
+        task = bar.add_task(escape(_short(source.info.name)), total=source.info.frames, found=0)
 
         def advance(frame: Frame, found: int) -> None:
             bar.update(task, completed=frame.index + 1, found=found)
 
         analysis = analyze_source(source, options=options, on_frame=advance, stop=stop.is_set)
+        write_all(analysis, folder)  # before the bar ends: a terminal gone must cost no results
         bar.update(task, total=analysis.media.frames, completed=analysis.media.frames)
-    write_all(analysis, folder)
     return analysis
+
+
+def _short(name: str) -> str:
+    """Return a name that leaves room for the bar."""
+    return name if len(name) <= NAME_SHOWN else f"{name[: NAME_SHOWN - 12]}…{name[-11:]}"
 
 
 def _bundled(spec: str) -> str:
@@ -170,7 +176,8 @@ def _report(analysis: Analysis, folder: Path, console: Console, errors: Console)
     else:
         console.print("no micro-expression candidates found")
     facts = summary_of(analysis)
-    if isinstance(facts["not_seen_s"], float) and facts["not_seen_s"] > UNSEEN_SAID_S:
+    not_seen_s = facts["not_seen_s"]
+    if isinstance(not_seen_s, float) and not_seen_s > UNSEEN_SAID_S and not _unseen(analysis):
         console.print(f"face seen in {facts['analysed_s']:.1f} of {facts['duration_s']:.1f} s")
     report = printable(str(folder / "report.html"))
     console.print(f"report: {report}", markup=False, highlight=False, soft_wrap=True)

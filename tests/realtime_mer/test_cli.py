@@ -27,6 +27,7 @@ COLUMNS = (
     "duration_ms,emotion,confidence,p_negative,p_positive,p_surprise,regions,spot_score,quality,"
     "model,engine"
 )
+NO_TEXT = os.fsdecode(b"\xff\xfe.mp4")
 MER = [sys.executable, "-c", "from realtime_mer.cli import main; main()"]
 
 
@@ -122,9 +123,18 @@ def bad_inputs(tmp_path_factory):
     write_audio(folder / "sound.m4a", "aac")
     no_frames(folder / "zero.mkv")
     write_video(folder / "[bold]50% -x\n'\"$(id).mp4", 2)
+    write_video(folder / "bytes.mp4", 1).rename(folder / NO_TEXT)
     write_video(folder / "last.mp4", 1)
     inputs = ["missing.mp4", "empty", "text.mp4", "nothing.mp4", "sound.wav", "sound.m4a"]
-    inputs += ["zero.mkv", "97", "gopher://x/y", "-", "[bold]50% -x\n'\"$(id).mp4", "last.mp4"]
+    inputs += [
+        "zero.mkv",
+        "97",
+        "gopher://x/y",
+        "-",
+        "[bold]50% -x\n'\"$(id).mp4",
+        NO_TEXT,
+        "last.mp4",
+    ]
     return mer("analyze", *inputs, "--out", "results", cwd=folder), folder / "results"
 
 
@@ -163,11 +173,12 @@ def test_bad_inputs_do_not_stop_the_good_ones(bad_inputs):
     done, results = bad_inputs
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
-    assert {folder.name for folder in results.iterdir()} == {"last", "[bold]50% -x\n'\"$(id)"}
+    names = {"last", "[bold]50% -x\n'\"$(id)", NO_TEXT.removesuffix(".mp4")}
+    assert {folder.name for folder in results.iterdir()} == names
     for folder in results.iterdir():
         assert sorted(path.name for path in folder.iterdir()) == sorted(FILES)
-    assert done.stderr.count("no face was seen") == 2
-    assert len(done.stderr.splitlines()) == 12
+    assert done.stderr.count("no face was seen") == 3
+    assert len(done.stderr.splitlines()) == 13
 
 
 def test_one_picture_is_a_video_too(bad_inputs):
@@ -273,6 +284,27 @@ def test_a_face_that_goes_and_comes_is_told_in_peace(tmp_path, face_frames):
     seen, whole = re.search(r"face seen in ([\d.]+) of ([\d.]+) s", done.stdout).groups()
     assert float(whole) == pytest.approx(2, abs=0.1)
     assert 0.5 < float(seen) < 1.2
+
+
+def test_a_long_name_leaves_room_for_the_bar(tmp_path):
+    clip = write_video(tmp_path / f"{'long' * 50}.mp4", 3)
+    done = mer("analyze", clip, "--out", tmp_path / "out")
+    assert "3/3 frames" in done.stdout
+    assert (tmp_path / "out" / clip.stem / "report.html").is_file()
+
+
+def test_a_full_disk_behind_stdout_costs_no_results(tmp_path):
+    clip = write_video(tmp_path / "x.mp4", 2)
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*MER, "analyze", str(clip), "--out", str(tmp_path / "out")],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert sorted(path.name for path in (tmp_path / "out" / "x").iterdir()) == sorted(FILES)
 
 
 def test_doctor_prints_one_json_object_last():
