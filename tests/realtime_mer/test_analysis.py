@@ -4,6 +4,7 @@ import csv
 import json
 from fractions import Fraction
 from itertools import chain
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -273,3 +274,28 @@ def test_python_users_get_errors_not_exit_codes(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="choose another folder"):
         analyze_file(write_video(tmp_path / "x.mp4", 1), tmp_path / "file" / "out")
+
+
+VIDEOS = Path(__file__).parents[3] / "shared" / "videos"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "seen", "alarms"),
+    [
+        ("single_face.mp4", (0.9, 1.0), 1),
+        ("no_face.mp4", (0.0, 0.0), 0),
+        ("face_then_noface_hevc_vfr.mov", (0.3, 0.5), 1),
+        ("noface_then_face_hevc_vfr.mov", (0.3, 0.5), 1),
+        ("interview_24fps_640x360.mp4", (0.8, 1.0), 3),
+    ],
+)
+def test_real_recordings_give_sane_results(name, seen, alarms):
+    path = VIDEOS / name
+    if not path.is_file():
+        pytest.skip("the recordings are not on this machine")
+    analysis = analyze_file(path)
+    assert seen[0] <= face_seen(analysis) <= seen[1]
+    assert len(analysis.events) <= alarms
+    assert (face_seen(analysis) > 0.99) or analysis.gaps
+    assert analysis.media.frames == len(analysis.signals.time_s)
