@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from importlib import resources
 from itertools import chain, count
@@ -52,7 +52,6 @@ def analyze_inputs(
     options = Options(model=model, fps=fps, spotter=_spotter(floor_percent))
     code = 0
     with _interruptible() as stop:
-        warm_up(lambda: errors.print("mer: compiling kernels, once on this machine …"))
         for spec, folder in zip(inputs, _folders(inputs, out), strict=True):
             try:
                 analysis = _one(spec, folder, options, stop, console)
@@ -85,7 +84,10 @@ def _one(
     # The empty name and "-" would reach the file system as something else than was meant.
     if spec.strip() in ("", "-"):
         raise SourceError(f"{spec!r} is no input; give a video file, a folder of images or a URL")
-    with open_source(_bundled(spec), fps=options.fps) as source, _progress(console) as bar:
+    with ExitStack() as stack:
+        source = stack.enter_context(open_source(_bundled(spec), fps=options.fps))
+        warm_up(_tell_of_waiting)
+        bar = stack.enter_context(_progress(console))
         task = bar.add_task(escape(_short(source.info.name)), total=source.info.frames, found=0)
 
         def advance(frame: Frame, found: int) -> None:
@@ -95,6 +97,10 @@ def _one(
         write_all(analysis, folder)  # before the bar ends: a terminal gone must cost no results
         bar.update(task, total=analysis.media.frames, completed=analysis.media.frames)
     return analysis
+
+
+def _tell_of_waiting() -> None:
+    _say(Console(stderr=True), "compiling kernels, once on this machine …")
 
 
 def _short(name: str) -> str:
