@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from realtime_mer.face.topology import canonical_mesh, mirror_index
 
-_MIDLINE_RIGID = (168, 6, 197, 195, 4, 2)
-_RIGHT_RIGID = (133, 122, 196, 174, 198, 217)
+_MIDLINE_RIGID = (168, 6, 197, 195, 5, 4, 2)
+_RIGHT_RIGID = (196, 198, 217, 134, 98)
 
 _PAIRED = {
     "brow_inner": ("brow", (107, 55, 66, 108)),

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from realtime_mer.face import patches, similarity
 from realtime_mer.face.patches import Templates
 from realtime_mer.face.points import Layout
-from realtime_mer.face.topology import CROP
+from realtime_mer.face.rigid import trust
+from realtime_mer.face.topology import CROP, CROP_IOD
 
 Float = NDArray[np.float32]
 Gray = NDArray[np.uint8]
@@ -33,11 +34,12 @@ class Anchor:
     """Templates at three scales, and where each patch is at home.
 
     ``home_xy`` (P, 2) float32 crop pixels stays the same when the templates are renewed, so
-    that displacements go on without a jump.
+    that displacements go on without a jump; ``trust`` is (P, 2, 2), see ``rigid.trust``.
     """
 
     levels: tuple[Templates, ...]
     home_xy: Float
+    trust: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,7 +70,7 @@ def make_anchor(crop: Gray, points_xy: NDArray[np.floating], home_xy: Float | No
         for level, (image, side) in enumerate(zip(images, SIDES, strict=True))
     )
     home = np.asarray(points_xy, np.float32) if home_xy is None else home_xy
-    return Anchor(levels, home)
+    return Anchor(levels, home, trust(levels[0].information, SIDES[0] ** 2, CROP_IOD))
 
 
 def register(

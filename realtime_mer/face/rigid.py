@@ -19,11 +19,40 @@ from numpy.typing import NDArray
 
 from realtime_mer.face.similarity import middle
 
-TURN_PRIOR = 0.05
+TURN_PRIOR = 0.1
 """Standard deviation expected of ``b``, in radians. Higher follows turns more and lets noise of
 the nose points leak into the far ends of the face more."""
-NOISE_PRIOR = 0.002
-"""Standard deviation expected of one well-textured patch, in inter-ocular distances."""
+SKIN_NOISE = 0.0012
+"""Standard deviation of a well-textured patch that should stand still, in inter-ocular
+distances: what skin, compression and interpolation leave, however much texture there is."""
+GREY_NOISE = 8.0
+"""Standard deviation of noise and compression in grey levels that a patch's texture fights."""
+SOFT_SAY = 0.3
+"""What a patch of expressive skin counts in the fit of the head, against 1 for one on bone. At
+rest such patches are rigid as well, and they lie far from the nose: without them shift and roll
+are extrapolated, and the noise of every signal doubles. In an expression they disagree with the
+rest, and the robust fit sets them aside. Higher is steadier at rest and follows broad
+expressions more."""
+
+
+def trust(information: NDArray[np.floating], pixels: int, iod_px: float) -> NDArray[np.float64]:
+    """Return the inverse covariance of each patch's displacement, (P, 2, 2), in IOD⁻².
+
+    Texture sets the variance, GREY_NOISE² (pixels · information)⁻¹, and skin adds its own: a
+    patch with much texture does not outvote the others, one without any has no say.
+
+    Parameters
+    ----------
+    information
+        (P, 2, 2) mean outer product of the grey gradient, as in ``patches.Templates``.
+    pixels
+        Pixels of a patch.
+    iod_px
+        Inter-ocular distance in pixels.
+    """
+    ratio = np.asarray(information, np.float64) * (pixels * iod_px**2 / GREY_NOISE**2)
+    # (ratio⁻¹ + n² I)⁻¹ = (I + n² ratio)⁻¹ ratio, which also holds for a singular ratio.
+    return np.linalg.solve(np.eye(2) + SKIN_NOISE**2 * ratio, ratio)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,8 +79,9 @@ def design(places: NDArray[np.float64], depth: NDArray[np.float64]) -> NDArray[n
 def fit_head(
     matrix: NDArray[np.float64],
     displacement: NDArray[np.float64],
-    information: NDArray[np.float64],
-    rounds: int = 3,
+    inverse_covariance: NDArray[np.float64],
+    say: NDArray[np.float64],
+    rounds: int = 4,
 ) -> HeadFit:
     """Fit the six numbers robustly.
 
@@ -61,25 +91,29 @@ def fit_head(
         (K, 2, 6) from ``design``.
     displacement
         (K, 2) in inter-ocular distances.
-    information
-        (K, 2, 2) relative trust along each direction, 0 for a lost patch.
+    inverse_covariance
+        (K, 2, 2) from ``trust``, 0 for a lost patch.
+    say
+        (K,) what each point counts before it is found to agree or not.
     rounds
         Re-weightings (Geman–McClure) against points that move on their own, such as an alar
         base in a sneer.
     """
-    trust = np.ones(len(matrix))
-    scale = max(float(np.trace(information, axis1=1, axis2=2).max()), 1e-9)
-    weight = information / scale / NOISE_PRIOR**2
     prior = np.diag([1e-6, 1e-6, 1e-3, 1e-3, 1 / TURN_PRIOR**2, 1 / TURN_PRIOR**2])
-    parameters = np.zeros(6)
-    pulled = matrix.transpose(0, 2, 1) @ weight
+    pulled = matrix.transpose(0, 2, 1) @ inverse_covariance
     normals = pulled @ matrix
     rights = (pulled @ displacement[:, :, None])[:, :, 0]
+    weight = say
+    parameters = np.zeros(6)
     for _ in range(rounds):
-        normal = np.tensordot(trust, normals, 1) + prior
-        parameters = np.linalg.solve(normal, trust @ rights)
-        residual = displacement - matrix @ parameters
-        square = (residual**2).sum(1)
-        width = max(NOISE_PRIOR, 1.5 * middle(square) ** 0.5) ** 2
-        trust = (width / (width + square)) ** 2
+        normal = np.tensordot(weight, normals, 1) + prior
+        parameters = np.linalg.solve(normal, weight @ rights)
+        weight = say * _agreement(displacement - matrix @ parameters)
     return HeadFit(parameters)
+
+
+def _agreement(residual: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return Geman–McClure weights whose width follows the middle residual."""
+    square = residual[:, 0] ** 2 + residual[:, 1] ** 2
+    width = max(SKIN_NOISE, 1.5 * middle(square) ** 0.5) ** 2
+    return np.asarray((width / (width + square)) ** 2)

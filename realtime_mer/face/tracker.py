@@ -20,7 +20,7 @@ from realtime_mer.face.cuts import CutDetector
 from realtime_mer.face.mesh import Mesh, MeshDetector
 from realtime_mer.face.points import Layout, layout
 from realtime_mer.face.registration import Anchor
-from realtime_mer.face.rigid import design, fit_head
+from realtime_mer.face.rigid import SKIN_NOISE, SOFT_SAY, HeadFit, design, fit_head
 from realtime_mer.face.topology import (
     CROP,
     CROP_EYES_XY,
@@ -93,6 +93,8 @@ class FaceView:
         norm: their product with those of another moment tells a blink.
     correlation
         Median correlation of the rigid patches with the anchor, 0…1.
+    covered
+        Share of all patches that do not look like themselves, 0…1: a hand, hair, an open mouth.
     quality
         0…1, see ``quality_of``.
     restarted
@@ -110,6 +112,7 @@ class FaceView:
     head: NDArray[np.float64]
     eyes: NDArray[np.float32]
     correlation: float
+    covered: float
     quality: float
     restarted: bool
 
@@ -122,6 +125,7 @@ class _Track:
     anchor: Anchor
     moved: NDArray[np.float32]
     eyes_xy: NDArray[np.float64]
+    iod_px: float
     checked_s: float
     restarted: bool = True
     lost_since_s: float | None = None
@@ -156,6 +160,8 @@ class FaceTracker:
         self._places = (home - np.array(CROP_EYES_XY)) / CROP_IOD
         self._design = design(self._places, self._layout.depth)
         self._membership = self._layout.membership()
+        self._say = np.full(len(self._design), SOFT_SAY)
+        self._say[list(self._layout.rigid)] = 1.0
 
     def reset(self) -> None:
         """Forget the face: what comes next is another place or time."""
@@ -220,7 +226,7 @@ class FaceTracker:
         self._segment += 1
         eyes = similarity.apply(to_crop, np.array(eye_centres(mesh.points_xy)))
         still = np.zeros((len(points), 2), np.float32)
-        self._track = _Track(to_crop, anchor, still, eyes, frame.time_s)
+        self._track = _Track(to_crop, anchor, still, eyes, mesh.iod_px, frame.time_s)
 
     def _lost(self, frame: Frame, gray: NDArray[np.uint8], track: _Track) -> FaceView | None:
         """Ask the mesh; a covered face is waited for, a moved one is taken up anew."""
@@ -274,13 +280,13 @@ class FaceTracker:
         crop_gray = cv2.cvtColor(crop_rgb, cv2.COLOR_RGB2GRAY)
         moved, ncc = registration.displacements(crop_gray, track.anchor, track.moved)
         track.moved = np.where((ncc > 0.3)[:, None], moved, track.moved).astype(np.float32)
-        templates = track.anchor.levels[0]
-        information = templates.information * (np.clip(ncc - 0.4, 0, 1) ** 2)[:, None, None]
+        seen = np.clip(2 * ncc - 0.8, 0, 1) ** 2
+        known = track.anchor.trust * seen[:, None, None]
         iod = moved.astype(np.float64) / CROP_IOD
-        rigid = list(self._layout.rigid)
-        head = fit_head(self._design[rigid], iod[rigid], information[rigid])
+        head = fit_head(self._design, iod, known, self._say)
         own = iod - self._design @ head.parameters
-        channels = average_channels(own, information, ncc, self._membership)
+        channels = average_channels(own, known, ncc, self._membership)
+        placement = _placement(similarity.compose(_undo(head), track.to_crop), track.iod_px)
         restarted, track.restarted = track.restarted, False
         self._renew(track, crop_gray, own, ncc)
         return FaceView(
@@ -292,9 +298,10 @@ class FaceTracker:
             crop_gray=crop_gray,
             to_crop=track.to_crop,
             channels_iod=channels,
-            head=np.concatenate([_placement(track.to_crop), head.turn]),
+            head=np.concatenate([placement, head.turn]),
             eyes=eye_pictures(crop_gray, track.eyes_xy),
             correlation=correlation,
+            covered=float((ncc < COVERED_CORRELATION).mean()),
             quality=quality_of(track.to_crop, correlation, crop_gray),
             restarted=restarted,
         )
@@ -320,28 +327,27 @@ class FaceTracker:
 
 def average_channels(
     own: NDArray[np.float64],
-    information: NDArray[np.float32],
+    known: NDArray[np.float64],
     ncc: NDArray[np.float32],
     membership: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Average the patches of each channel by what their texture can tell.
+    """Average the patches of each channel by what is known of them.
 
     Parameters
     ----------
-    own, information, ncc
-        (P, 2) displacement, (P, 2, 2) texture and (P,) correlation of every patch.
+    own, known, ncc
+        (P, 2) displacement, (P, 2, 2) inverse covariance and (P,) correlation of every patch.
     membership
         (C, P), 1 where a patch belongs to a channel.
 
     Returns
     -------
-    (C, 2) in the unit of ``own``: (Σ H)⁻¹ Σ H u, a little drawn to 0 where there is no texture;
+    (C, 2) in the unit of ``own``: (Σ K)⁻¹ Σ K u, a little drawn to 0 where little is known;
     NaN where the patches are lost (mean correlation below 0.5).
     """
-    h = information.astype(np.float64)
-    pulled = np.einsum("kij,kj->ki", h, own)
-    total = membership @ h.reshape(-1, 4)
-    bias = 0.01 * (total[:, 0] + total[:, 3]) + 0.5
+    pulled = (known @ own[:, :, None])[:, :, 0]
+    total = membership @ known.reshape(-1, 4)
+    bias = 0.01 * (total[:, 0] + total[:, 3]) + 0.1 / SKIN_NOISE**2
     xx, xy, yy = total[:, 0] + bias, total[:, 1], total[:, 3] + bias
     right = membership @ pulled
     result = np.stack(
@@ -350,6 +356,11 @@ def average_channels(
     result /= (xx * yy - xy * xy)[:, None]
     result[membership @ ncc < 0.5 * membership.sum(1)] = np.nan
     return result
+
+
+COVERED_CORRELATION = 0.6
+"""A patch that correlates less than this with its template is covered or has changed its look."""
+FACE_MIDDLE_XY = (CROP_EYES_XY[0], CROP_EYES_XY[1] + 0.4 * CROP_IOD)
 
 
 def align(mesh: Mesh) -> similarity.Matrix:
@@ -392,12 +403,25 @@ def quality_of(
     return float(np.prod(np.clip([size, contrast, track], 0, 1)))
 
 
-def _placement(to_crop: similarity.Matrix) -> NDArray[np.float64]:
-    """Return where the face is: eye midpoint in its own inter-ocular distances, log scale, roll."""
+def _placement(to_crop: similarity.Matrix, iod_px: float) -> NDArray[np.float64]:
+    """Return where the face is: middle in units of ``iod_px``, log scale, roll.
+
+    ``iod_px`` is the distance when the face was found: the one of now trembles, and the middle
+    lies several of them from the picture's corner.
+    """
     back = similarity.invert(to_crop)
+    middle = similarity.apply(back, np.array([FACE_MIDDLE_XY]))[0] / iod_px
     scale = similarity.scale_of(back) * CROP_IOD
-    eyes = similarity.apply(back, np.array([CROP_EYES_XY]))[0] / scale
-    return np.array([eyes[0], eyes[1], np.log(scale), similarity.roll_of(back)])
+    return np.array([middle[0], middle[1], np.log(scale), similarity.roll_of(back)])
+
+
+def _undo(head: HeadFit) -> similarity.Matrix:
+    """Return the similarity of crop pixels that takes the head's shift, zoom and roll back."""
+    x, y, zoom, roll = head.parameters[:4]
+    eyes = np.array(CROP_EYES_XY)
+    linear = np.array([[1 + zoom, -roll], [roll, 1 + zoom]])
+    shift = eyes + np.array([x, y]) * CROP_IOD - linear @ eyes
+    return similarity.invert(np.column_stack([linear, shift]))
 
 
 def _disagreement(one: similarity.Matrix, other: similarity.Matrix) -> float:

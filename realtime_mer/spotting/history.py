@@ -60,3 +60,15 @@ class History:
     def since(self, time_s: float) -> slice:
         """Return the slice of what is not older than ``time_s``."""
         return slice(int(np.searchsorted(self.time_s, time_s - 1e-9)), len(self))
+
+
+def largest(steps: NDArray[np.float64]) -> float:
+    """Return the length of the longest of the (x, y) pairs in a flat row."""
+    pairs = steps.reshape(-1, 2)
+    return float(np.sqrt((pairs * pairs).sum(1).max()))
+
+
+def middle_row(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the upper median of each column; NaN sorts last."""
+    half = len(rows) // 2
+    return np.partition(rows, half, axis=0)[half]

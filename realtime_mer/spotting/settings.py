@@ -36,22 +36,27 @@ class SpotterSettings:
         Span over which noise is measured.
     warm_up_s
         Time after a (re)start in which nothing is claimed.
-    settle_s
-        How long a region must stand still after a slow expression before it is watched again.
+    restless
+        Share of the amplitude by which a region may move along the same way just before the
+        onset. Higher takes up movements out of movement: speech, tremor.
+    still_s
+        How long a region must stand still before its movement counts as over. Longer measures
+        the offset better and confirms later.
     confirm_s
-        Longest wait after an offset for other regions to finish.
+        Longest wait after the first region's end for others to end as well.
     """
 
     noise_factor: float = 4.0
-    floor_iod: float = 0.0045
-    max_amplitude_iod: float = 0.10
+    floor_iod: float = 0.006
+    max_amplitude_iod: float = 0.07
     min_duration_s: float = MIN_DURATION_S
     max_duration_s: float = MAX_DURATION_S
-    duration_slack: float = 0.15
+    duration_slack: float = 0.2
     return_share: float = 0.4
-    baseline_s: float = 0.35
+    baseline_s: float = 0.9
     smooth_s: float = 0.022
-    noise_s: float = 3.0
+    noise_s: float = 4.0
     warm_up_s: float = 0.6
-    settle_s: float = 0.15
-    confirm_s: float = 0.06
+    restless: float = 0.5
+    still_s: float = 0.035
+    confirm_s: float = 0.05

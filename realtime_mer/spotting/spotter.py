@@ -1,8 +1,9 @@
 """The causal onset–apex–offset spotter.
 
-One machine a region proposes episodes; the spotter joins those that belong together, looks at
-the witnesses (eyes, chin, head) and either claims a candidate or says why not. Nothing here
-looks ahead: a candidate is confirmed a few hundredths of a second after its offset.
+Bumps of single regions become episodes once the region stands still again; the spotter joins
+episodes that belong together, looks at the witnesses (eyes, chin, head) and either claims a
+candidate or says why not. Nothing here looks ahead: a candidate is confirmed a few hundredths
+of a second after its offset.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ from realtime_mer.events import Candidate
 from realtime_mer.face.points import layout
 from realtime_mer.face.topology import REGIONS
 from realtime_mer.face.tracker import FaceView
+from realtime_mer.spotting.bumps import Bump, BumpFinder
+from realtime_mer.spotting.course import Course, measure, steady
 from realtime_mer.spotting.history import History
-from realtime_mer.spotting.machine import Episode, RegionMachine, State
+from realtime_mer.spotting.machine import RegionMachine, State
 from realtime_mer.spotting.settings import SpotterSettings
-from realtime_mer.spotting.witnesses import Scene, objection
+from realtime_mer.spotting.witnesses import Episode, Scene, objection
 
 _LOG = logging.getLogger(__name__)
 _CAPACITY = 1024
@@ -60,19 +63,21 @@ class Spotter:
         self._layout = layout()
         self._smooth: list[tuple[float, NDArray[np.float64]]] = []
         names = self._layout.channels
-        self._machines = [
-            RegionMachine(
-                region,
-                [2 * c + k for c, ch in enumerate(names) if ch.region == region for k in (0, 1)],
-                self.settings,
-            )
+        columns = [
+            [2 * c + k for c, ch in enumerate(names) if ch.region == region for k in (0, 1)]
             for region in REGIONS
         ]
+        self._machines = [
+            RegionMachine(region, own, self.settings)
+            for region, own in zip(REGIONS, columns, strict=True)
+        ]
+        self._finder = BumpFinder(columns, self.settings)
         self._channels = History(2 * len(names), _CAPACITY)
-        self._witness = History(252 + 6 + 1, _CAPACITY)
+        self._witness = History(252 + 6 + 2, _CAPACITY)
         self._episodes: list[Episode] = []
         self._announced: set[str] = set()
-        self._mouth_moves: list[float] = []
+        self._mouth_moves: list[tuple[float, float]] = []
+        self._claimed = (-np.inf, -np.inf)
         self._segment = -1
         self._face_id = 0
         self._started_s = 0.0
@@ -92,22 +97,49 @@ class Spotter:
         if view.restarted or view.segment != self._segment:
             self._restart(view)
         self._push(view)
-        decisions: list[Decision] = []
-        for machine in self._machines:
-            outcome = machine.step(self._channels)
-            if isinstance(outcome, Episode):
-                self._episodes.append(outcome)
-                if machine.region == "mouth":
-                    self._mouth_moves.append(outcome.apex_s)
-            elif isinstance(outcome, str):
-                self._reject(outcome, f"{machine.region} from {machine.onset_s:.3f} s")
-                if machine.region == "mouth":
-                    self._mouth_moves.append(machine.apex_s)
-                decisions.append(Decision(None, outcome))
-        decisions += self._provisional()
+        noise = np.median(self._finder.noise[:4], axis=0)
+        for machine, region_noise in zip(self._machines, noise, strict=True):
+            machine.step(self._channels, float(region_noise))
+        decisions = self._provisional()
+        for bump in self._finder.step(self._channels):
+            decisions += self._examine(bump, view.time_s)
         if self._episodes and self._complete(view.time_s):
             decisions += self._decide(view)
         return decisions
+
+    def _examine(self, bump: Bump, now: float) -> list[Decision]:
+        """Measure a bump if its region stands still again, or if it had all the time there is."""
+        s = self.settings
+        columns = self._machines[bump.region].columns
+        late = now - bump.centre_s > s.max_duration_s * (1 + s.duration_slack)
+        size = bump.ratio * bump.noise_iod
+        if not late and not steady(self._channels, columns, size, now - s.still_s):
+            return []
+        course = measure(self._channels, columns, bump)
+        if course is not None and course.apex_s <= self._finder.judged_s(bump.region):
+            self._finder.done(bump, bump.centre_s)
+            return []
+        if course is not None and course.unreturned <= s.return_share:
+            self._finder.done(bump, course.offset_s)
+            return self._take(bump, course)
+        if not late:
+            return []
+        self._finder.done(bump, bump.found_s)
+        return [self._turn_down("slow expression", REGIONS[bump.region], bump.centre_s)]
+
+    def _take(self, bump: Bump, course: Course) -> list[Decision]:
+        """Keep an episode for judgement; turn it down at once if it came out of movement."""
+        region = REGIONS[bump.region]
+        if region == "mouth":
+            self._mouth_moves.append((course.apex_s, course.amplitude_iod))
+        if course.restless > self.settings.restless:
+            return [self._turn_down("restless", region, course.apex_s)]
+        self._episodes.append(Episode(region, course, bump.noise_iod))
+        return []
+
+    def _turn_down(self, reason: str, region: str, time_s: float) -> Decision:
+        self._reject(reason, f"{region} at {time_s:.3f} s")
+        return Decision(None, reason)
 
     def lost(self, reason: str) -> list[Decision]:
         """Tell the spotter that the face cannot be seen: open movements end without an offset."""
@@ -128,8 +160,10 @@ class Spotter:
         self._channels.clear()
         self._witness.clear()
         self._episodes.clear()
+        self._finder.restart()
         self._smooth.clear()
         self._mouth_moves.clear()
+        self._claimed = (-np.inf, -np.inf)
         for machine in self._machines:
             machine.restart(view.time_s)
 
@@ -140,7 +174,7 @@ class Spotter:
         row = np.mean([c for _, c in self._smooth], axis=0).ravel()
         time = float(np.mean([t for t, _ in self._smooth]))
         self._channels.push(time, view.index, row)
-        witness = np.concatenate([view.eyes.ravel(), view.head, [view.quality]])
+        witness = np.concatenate([view.eyes.ravel(), view.head, [view.covered, view.quality]])
         self._witness.push(view.time_s, view.index, witness)
 
     def _provisional(self) -> list[Decision]:
@@ -161,7 +195,7 @@ class Spotter:
         return self._candidate(
             (machine.onset_s, machine.apex_s, max(now, machine.apex_s)),
             (machine.region,),
-            machine.peak / machine.noise,
+            machine.peak / machine.threshold * self.settings.noise_factor,
             machine.peak,
             provisional=True,
         )
@@ -170,14 +204,9 @@ class Spotter:
         return onset_s - self._started_s >= self.settings.warm_up_s
 
     def _complete(self, now: float) -> bool:
-        """Wait for regions still on the way that began while the first episode lasted."""
+        """Wait a moment for other regions to end as well."""
         last = max(e.offset_s for e in self._episodes)
-        first = min(e.onset_s for e in self._episodes)
-        waiting = any(
-            m.state in (State.RISING, State.FALLING) and first - 0.1 < m.onset_s < last
-            for m in self._machines
-        )
-        return not waiting or now - last > self.settings.confirm_s
+        return now - last > self.settings.confirm_s
 
     def _decide(self, view: FaceView) -> list[Decision]:
         """Join the finished episodes into movements and judge each."""
@@ -199,19 +228,17 @@ class Spotter:
             offset_s=offset,
             now_s=view.time_s,
             episodes=tuple(group),
-            moving=tuple(
-                (m.region, m.onset_s, m.peak, m.state.value)
-                for m in self._machines
-                if m.state is not State.QUIET
-            ),
-            mouth_moves=tuple(t for t in self._mouth_moves if t > onset - 1.5),
+            mouth_moves=tuple(self._mouth_moves),
+            claimed=self._claimed,
             channels=self._channels,
             witness=self._witness,
             names=self._layout.names,
         )
-        self._mouth_moves = [t for t in self._mouth_moves if t > view.time_s - 3]
+        self._mouth_moves = [m for m in self._mouth_moves if m[0] > view.time_s - 3]
         reason = objection(scene, self.settings) if self._warm(onset) else "warming up"
-        if reason:
+        if not reason:
+            self._claimed = (onset, offset)
+        else:
             self._reject(reason, f"{'+'.join(regions)} at {apex:.3f} s")
         return Decision(candidate, reason)
 

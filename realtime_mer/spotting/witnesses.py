@@ -7,9 +7,43 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from realtime_mer.spotting.course import Course
 from realtime_mer.spotting.history import History
-from realtime_mer.spotting.machine import Episode, State
 from realtime_mer.spotting.settings import SpotterSettings
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Episode:
+    """A movement of one region that came back, and the noise it stood out of."""
+
+    region: str
+    course: Course
+    noise_iod: float
+
+    @property
+    def onset_s(self) -> float:
+        """Media seconds."""
+        return self.course.onset_s
+
+    @property
+    def apex_s(self) -> float:
+        """Media seconds."""
+        return self.course.apex_s
+
+    @property
+    def offset_s(self) -> float:
+        """Media seconds."""
+        return self.course.offset_s
+
+    @property
+    def amplitude_iod(self) -> float:
+        """Way from rest to apex, inter-ocular distances."""
+        return self.course.amplitude_iod
+
+    @property
+    def score(self) -> float:
+        """Amplitude in units of the measured noise."""
+        return self.amplitude_iod / self.noise_iod
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,8 +55,8 @@ class Scene:
     offset_s: float
     now_s: float
     episodes: tuple[Episode, ...]
-    moving: tuple[tuple[str, float, float, str], ...]
-    mouth_moves: tuple[float, ...]
+    mouth_moves: tuple[tuple[float, float], ...]
+    claimed: tuple[float, float]
     channels: History
     witness: History
     names: tuple[str, ...]
@@ -52,18 +86,26 @@ class Scene:
         return float(kept.min(axis=0).max())
 
     def head_path(self) -> tuple[float, float]:
-        """Return the head's largest way during the movement: shift (IOD) and turn (radians).
+        """Return how far the head left its way: shift (IOD) and the largest angle (radians).
 
-        The steady part, a straight line from onset to offset, counts too.
+        Its way is the straight line from before the onset to after the offset: drift leaves
+        that by little in half a second, a nod or a shake by all it does.
         """
-        around = self.witness.since(self.onset_s - 0.02)
+        around = self.witness.since(self.onset_s - 0.05)
         head = self.witness.rows[around][:, 252:258]
         time = self.witness.time_s[around]
-        head = head[time <= self.offset_s + 0.02]
-        if len(head) == 0:
+        if len(head) < 3:
             return 0.0, 0.0
-        span: NDArray[np.float64] = np.ptp(head, axis=0)
-        return float(np.hypot(*span[:2])), float(np.abs(span[2:]).max())
+        share = ((time - time[0]) / (time[-1] - time[0]))[:, None]
+        off = head - (head[0] + share * (head[-1] - head[0]))
+        return float(np.hypot(off[:, 0], off[:, 1]).max()), float(np.abs(off[:, 2:]).max())
+
+    def newly_covered(self) -> float:
+        """Return the largest share of patches that lost their look since before the onset."""
+        around = self.witness.since(self.onset_s - 0.15)
+        time, covered = self.witness.time_s[around], self.witness.rows[around][:, 258]
+        before = covered[time <= self.onset_s]
+        return float(covered.max() - (before.min() if len(before) else 0.0))
 
     def channel_path(self, name: str) -> tuple[float, float]:
         """Return a channel's farthest way up and down from where it was at the onset."""
@@ -85,9 +127,11 @@ def objection(scene: Scene, settings: SpotterSettings) -> str:
         return "slow expression"
     if duration < settings.min_duration_s * (1 - slack):
         return "too short"
+    if scene.apex_s < scene.claimed[1] and scene.offset_s > scene.claimed[0]:
+        return "same movement"
     if scene.amplitude > settings.max_amplitude_iod:
         return "too large"
-    for check in (_blink, _head_motion, _speech, _part_of_slow):
+    for check in (_covered, _blink, _head_motion, _speech, _lone_cheek):
         reason = check(scene)
         if reason:
             return reason
@@ -99,7 +143,7 @@ def _blink(scene: Scene) -> str:
     if scene.regions <= {"mouth"}:
         return ""
     kept = scene.eyes_kept()
-    if kept < 0.6 and scene.amplitude < 0.02:
+    if kept < 0.75 and scene.amplitude < 0.035:
         return "blink"
     return ""
 
@@ -107,31 +151,36 @@ def _blink(scene: Scene) -> str:
 def _head_motion(scene: Scene) -> str:
     """What the rigid fit leaves behind grows with what it took out."""
     shift, turn = scene.head_path()
-    if scene.amplitude < 0.05 * shift + 0.15 * turn:
+    if scene.amplitude < 0.5 * shift + 0.2 * turn:
         return "head motion"
     return ""
 
 
+def _covered(scene: Scene) -> str:
+    """A hand, hair, or a mouth that opens: skin that is not there cannot have moved."""
+    return "occluded" if scene.newly_covered() > 0.08 else ""
+
+
 def _speech(scene: Scene) -> str:
     """A jaw that drops, or a mouth that keeps moving."""
-    if not scene.regions & {"mouth"}:
-        return ""
-    mouth = max(e.amplitude_iod for e in scene.episodes if e.region == "mouth")
-    others = [e.amplitude_iod for e in scene.episodes if e.region.startswith("brow")]
-    if others and max(others) > mouth:
-        return ""
-    _, down = scene.channel_path("chin")
-    if down > 0.5 * mouth:
+    brow = max((e.amplitude_iod for e in scene.episodes if e.region.startswith("brow")), default=0)
+    other = max((e.amplitude_iod for e in scene.episodes if e.region[:4] != "brow"), default=0)
+    before = scene.onset_s - 0.02
+    active = sum(before - 1.0 < t < before for t, a in scene.mouth_moves if a > 0.5 * other)
+    if active >= 2 and brow <= other:
         return "speech"
-    if sum(scene.apex_s - 1.2 < t < scene.apex_s - 0.02 for t in scene.mouth_moves) >= 2:
+    up, down = scene.channel_path("chin")
+    if "mouth" in scene.regions and brow <= other and down > 0.33 * other:
+        return "speech"
+    if "mouth" not in scene.regions and max(up, down) > scene.amplitude:
         return "speech"
     return ""
 
 
-def _part_of_slow(scene: Scene) -> str:
-    """A wrinkle on the way into a slow expression that is larger than it."""
-    for _, onset_s, peak, state in scene.moving:
-        slow = state in (State.RISING.value, State.FALLING.value)
-        if slow and onset_s < scene.offset_s and peak > 1.5 * scene.amplitude:
-            return "slow expression"
+def _lone_cheek(scene: Scene) -> str:
+    """A cheek or the nose alone is smooth skin: it has to stand out more to be believed."""
+    lone = len(scene.episodes) == 1 and scene.regions & {"cheek_left", "cheek_right", "nose"}
+    episode = scene.episodes[0]
+    if lone and (episode.score < 10 or episode.amplitude_iod < 0.01):
+        return "too faint"
     return ""

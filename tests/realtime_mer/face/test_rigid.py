@@ -2,14 +2,15 @@ import numpy as np
 import pytest
 
 from realtime_mer.face.points import layout
-from realtime_mer.face.rigid import design, fit_head
+from realtime_mer.face.rigid import SKIN_NOISE, design, fit_head
 from realtime_mer.face.topology import canonical_mesh
 
 LAYOUT = layout()
 PLACES = canonical_mesh()[list(LAYOUT.mesh_points), :2].astype(np.float64)
 DESIGN = design(PLACES, LAYOUT.depth)
 RIGID = list(LAYOUT.rigid)
-FULL = np.tile(np.eye(2), (len(RIGID), 1, 1))
+ONES = np.ones(len(RIGID))
+FULL = np.tile(np.eye(2) / SKIN_NOISE**2, (len(RIGID), 1, 1))
 
 
 def perspective_turn(yaw: float, pitch: float) -> np.ndarray:
@@ -25,7 +26,7 @@ def perspective_turn(yaw: float, pitch: float) -> np.ndarray:
 @pytest.mark.parametrize(("yaw", "pitch"), [(0.03, 0), (0, 0.03), (-0.02, 0.02)])
 def test_a_small_turn_leaves_little_behind(yaw: float, pitch: float) -> None:
     moved = perspective_turn(yaw, pitch)
-    head = fit_head(DESIGN[RIGID], moved[RIGID], FULL)
+    head = fit_head(DESIGN[RIGID], moved[RIGID], FULL, ONES)
     left = moved - DESIGN @ head.parameters
     assert np.abs(left).max() < 0.15 * np.abs(moved).max()
     assert np.abs(head.turn).max() > 0.01
@@ -33,14 +34,14 @@ def test_a_small_turn_leaves_little_behind(yaw: float, pitch: float) -> None:
 
 def test_shift_zoom_and_roll_vanish_entirely() -> None:
     moved = DESIGN @ np.array([0.02, -0.01, 0.03, 0.02, 0, 0])
-    head = fit_head(DESIGN[RIGID], moved[RIGID], FULL)
+    head = fit_head(DESIGN[RIGID], moved[RIGID], FULL, ONES)
     assert np.abs(moved - DESIGN @ head.parameters).max() < 1e-4
 
 
 def test_a_sneer_at_the_nose_base_does_not_move_the_head() -> None:
     moved = np.zeros((len(RIGID), 2))
     moved[[5, 11]] = (0, -0.02)
-    head = fit_head(DESIGN[RIGID], moved, FULL)
+    head = fit_head(DESIGN[RIGID], moved, FULL, ONES)
     assert np.abs(DESIGN @ head.parameters).max() < 0.006
 
 
@@ -49,5 +50,5 @@ def test_patches_without_texture_have_no_say() -> None:
     moved[:6] = 0.05
     blind = FULL.copy()
     blind[:6] = 0
-    head = fit_head(DESIGN[RIGID], moved, blind)
+    head = fit_head(DESIGN[RIGID], moved, blind, ONES)
     assert np.abs(DESIGN @ head.parameters).max() < 1e-6

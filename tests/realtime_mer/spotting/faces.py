@@ -92,6 +92,7 @@ def watch(
             head=np.array([head(t), 0, 0, 0, 0, 0]),
             eyes=np.stack([eye, eye]),
             correlation=0.95,
+            covered=0.0,
             quality=1.0,
             restarted=index == 0,
         )
