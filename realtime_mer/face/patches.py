@@ -8,6 +8,7 @@ The templates come from a reference picture, so that errors do not add up over t
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -46,7 +47,7 @@ class Templates:
 
 
 def sample_patches(
-    image: Float | NDArray[np.uint8], centres_xy: NDArray[np.floating], side: int
+    image: Float | NDArray[np.uint8], centres_xy: NDArray[np.floating[Any]], side: int
 ) -> Float:
     """Return (P, side, side) bilinear patches centred on (P, 2) points, edges repeated."""
     reach = np.arange(side, dtype=np.float32) - np.float32((side - 1) / 2)
@@ -60,7 +61,7 @@ def sample_patches(
     return np.asarray(top * (1 - fy) + bottom * fy, np.float32)
 
 
-def make_templates(image: Float, centres_xy: NDArray[np.floating], side: int) -> Templates:
+def make_templates(image: Float, centres_xy: NDArray[np.floating[Any]], side: int) -> Templates:
     """Cut templates from the (H, W) float32 reference picture.
 
     ``side`` is odd; larger patches are steadier and blur neighbouring motions together.
@@ -111,7 +112,7 @@ def track(
     displacement_xy, similarity
         (P, 2) float32 in pixels and (P,) float32 normalised cross-correlation in -1…1.
     """
-    return _track(
+    found, ncc = _track(
         image,
         templates.centres_xy,
         templates.values,
@@ -121,6 +122,7 @@ def track(
         np.ascontiguousarray(start_xy, np.float32),
         iterations,
     )
+    return found, ncc
 
 
 def track_numpy(
@@ -151,7 +153,7 @@ STILL_PX = 0.004
 """A step shorter than this ends the search."""
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def _sample(image, x, y, out):  # type: ignore[no-untyped-def]
     """Fill ``out`` (n, n) with the bilinear patch centred on (x, y); return its mean."""
     side = out.shape[0]
@@ -193,7 +195,7 @@ def _sample(image, x, y, out):  # type: ignore[no-untyped-def]
     return total / np.float32(side * side)
 
 
-@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def _track(image, centres, values, gradient, inverse, share, start, iterations):  # type: ignore[no-untyped-def]
     count, side = values.shape[0], values.shape[1]
     moved = start.copy()
@@ -233,4 +235,3 @@ def _track(image, centres, values, gradient, inverse, share, start, iterations):
             moved[i, 0] -= dx
             moved[i, 1] -= dy
     return moved, similarity
-

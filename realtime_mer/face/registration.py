@@ -9,6 +9,7 @@ full scale in the aligned crop.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -62,7 +63,7 @@ def warp(picture: Gray, to_crop: similarity.Matrix, side: int = CROP) -> Gray:
     return np.asarray(crop, np.uint8)
 
 
-def make_anchor(crop: Gray, points_xy: NDArray[np.floating], home_xy: Float | None) -> Anchor:
+def make_anchor(crop: Gray, points_xy: NDArray[np.floating[Any]], home_xy: Float | None) -> Anchor:
     """Cut templates at ``points_xy`` ((P, 2) crop pixels) from the aligned (320, 320) crop."""
     images = [crop, _halved(crop), _halved(_halved(crop))]
     levels = tuple(
@@ -107,12 +108,12 @@ def displacements(crop_gray: Gray, anchor: Anchor, start: Float) -> tuple[Float,
     return found + offset, ncc
 
 
-def _at_level(points_xy: NDArray[np.floating], level: int) -> NDArray[np.float64]:
+def _at_level(points_xy: NDArray[np.floating[Any]], level: int) -> NDArray[np.float64]:
     factor = 2.0**level
     return np.asarray((points_xy + 0.5) / factor - 0.5, np.float64)
 
 
-def _full(points_xy: NDArray[np.floating], level: int) -> NDArray[np.float64]:
+def _full(points_xy: NDArray[np.floating[Any]], level: int) -> NDArray[np.float64]:
     factor = 2.0**level
     return np.asarray((points_xy + 0.5) * factor - 0.5, np.float64)
 

@@ -13,6 +13,7 @@ weighted by what its texture can tell along each direction, and then predicted e
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +36,9 @@ rest, and the robust fit sets them aside. Higher is steadier at rest and follows
 expressions more."""
 
 
-def trust(information: NDArray[np.floating], pixels: int, iod_px: float) -> NDArray[np.float64]:
+def trust(
+    information: NDArray[np.floating[Any]], pixels: int, iod_px: float
+) -> NDArray[np.float64]:
     """Return the inverse covariance of each patch's displacement, (P, 2, 2), in IOD⁻².
 
     Texture sets the variance, GREY_NOISE² (pixels · information)⁻¹, and skin adds its own: a

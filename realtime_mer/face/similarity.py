@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -10,7 +12,7 @@ Matrix = NDArray[np.float64]
 IDENTITY: Matrix = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 
 
-def apply(matrix: Matrix, points_xy: NDArray[np.floating]) -> NDArray[np.float64]:
+def apply(matrix: Matrix, points_xy: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     """Map (N, 2) points."""
     return np.asarray(points_xy @ matrix[:, :2].T + matrix[:, 2], np.float64)
 
@@ -39,9 +41,9 @@ def roll_of(matrix: Matrix) -> float:
 
 
 def fit(
-    source_xy: NDArray[np.floating],
-    target_xy: NDArray[np.floating],
-    weights: NDArray[np.floating] | None = None,
+    source_xy: NDArray[np.floating[Any]],
+    target_xy: NDArray[np.floating[Any]],
+    weights: NDArray[np.floating[Any]] | None = None,
 ) -> Matrix:
     """Fit the similarity that maps source to target with least (weighted) squares.
 
@@ -76,21 +78,21 @@ def fit(
     return np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]])
 
 
-def _complex(points_xy: NDArray[np.floating]) -> NDArray[np.complex128]:
+def _complex(points_xy: NDArray[np.floating[Any]]) -> NDArray[np.complex128]:
     """Return x + iy: in the plane a similarity is one multiplication and one addition."""
     return np.ascontiguousarray(points_xy, np.float64).view(np.complex128)[:, 0]
 
 
-def middle(values: NDArray[np.floating]) -> float:
+def middle(values: NDArray[np.floating[Any]]) -> float:
     """Return the upper median of a flat array: an order of magnitude faster than np.median."""
     half = len(values) // 2
     return float(np.partition(values, half)[half])
 
 
 def fit_robust(
-    source_xy: NDArray[np.floating],
-    target_xy: NDArray[np.floating],
-    weights: NDArray[np.floating],
+    source_xy: NDArray[np.floating[Any]],
+    target_xy: NDArray[np.floating[Any]],
+    weights: NDArray[np.floating[Any]],
     scale_px: float,
     rounds: int = 4,
 ) -> tuple[Matrix, NDArray[np.float64]]:
@@ -110,19 +112,20 @@ def fit_robust(
     matrix, weights
         The (2, 3) fit and the (N,) weights that it ended with.
     """
-    return _fit_robust(
+    matrix, trusted = _fit_robust(
         np.ascontiguousarray(source_xy, np.float64),
         np.ascontiguousarray(target_xy, np.float64),
         np.ascontiguousarray(weights, np.float64),
         float(scale_px),
         rounds,
     )
+    return matrix, trusted
 
 
 def fit_robust_numpy(
-    source_xy: NDArray[np.floating],
-    target_xy: NDArray[np.floating],
-    weights: NDArray[np.floating],
+    source_xy: NDArray[np.floating[Any]],
+    target_xy: NDArray[np.floating[Any]],
+    weights: NDArray[np.floating[Any]],
     scale_px: float,
     rounds: int = 4,
 ) -> tuple[Matrix, NDArray[np.float64]]:
@@ -140,7 +143,7 @@ def fit_robust_numpy(
     return matrix, w
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def _fit_robust(source, target, weights, scale_px, rounds):  # type: ignore[no-untyped-def]
     count = len(source)
     half = count // 2

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,17 +57,20 @@ def mirror_index() -> NDArray[np.int64]:
 @cache
 def canonical_crop_xy() -> NDArray[np.float64]:
     """Return the canonical mesh in pixels of the 320×320 crop, (478, 2) float64, x then y."""
-    return canonical_mesh()[:, :2].astype(np.float64) * CROP_IOD + np.array(CROP_EYES_XY)
+    places = canonical_mesh()[:, :2].astype(np.float64)
+    return np.asarray(places * CROP_IOD + np.array(CROP_EYES_XY))
 
 
-def eye_centres(mesh_xy: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def eye_centres(
+    mesh_xy: NDArray[np.floating[Any]],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the subject's (right, left) eye centres, each (2,), midway between the canthi."""
     right = (mesh_xy[RIGHT_EYE_OUTER, :2] + mesh_xy[RIGHT_EYE_INNER, :2]) / 2
     left = (mesh_xy[LEFT_EYE_OUTER, :2] + mesh_xy[LEFT_EYE_INNER, :2]) / 2
     return np.asarray(right, np.float64), np.asarray(left, np.float64)
 
 
-def inter_ocular_distance(mesh_xy: NDArray[np.floating]) -> float:
+def inter_ocular_distance(mesh_xy: NDArray[np.floating[Any]]) -> float:
     """Return the distance between the eye centres in the unit of ``mesh_xy`` ((478, 2 or 3))."""
     right, left = eye_centres(mesh_xy)
     return float(np.hypot(*(left - right)))

@@ -355,7 +355,7 @@ def average_channels(
     )
     result /= (xx * yy - xy * xy)[:, None]
     result[membership @ ncc < 0.5 * membership.sum(1)] = np.nan
-    return result
+    return np.asarray(result)
 
 
 COVERED_CORRELATION = 0.6
@@ -369,9 +369,7 @@ def align(mesh: Mesh) -> similarity.Matrix:
     return similarity.fit(mesh.points_xy[rigid], canonical_crop_xy()[rigid])
 
 
-def eye_pictures(
-    crop_gray: NDArray[np.uint8], eyes_xy: NDArray[np.float64]
-) -> NDArray[np.float32]:
+def eye_pictures(crop_gray: NDArray[np.uint8], eyes_xy: NDArray[np.float64]) -> NDArray[np.float32]:
     """Return both eyes as (2, 126) float32: 18×7 pixels, zero mean, unit norm.
 
     The window is 0.64×0.25 inter-ocular distances about each of ``eyes_xy`` ((2, 2), right then

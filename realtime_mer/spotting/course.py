@@ -105,9 +105,7 @@ def _against_chord(
     unreturned = min(largest(way), largest(way - drift)) / amplitude
     earlier = (time < onset - 0.01) & (time > onset - 0.01 - BESIDE_S)
     restless = float(np.abs(along[earlier]).max()) if earlier.any() else 0.0
-    return Course(
-        onset, apex, offset, amplitude, unreturned, restless, direction.reshape(-1, 2)
-    )
+    return Course(onset, apex, offset, amplitude, unreturned, restless, direction.reshape(-1, 2))
 
 
 def _velocity(time: NDArray[np.float64], rows: NDArray[np.float64]) -> NDArray[np.float64]:

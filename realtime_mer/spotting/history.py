@@ -71,4 +71,4 @@ def largest(steps: NDArray[np.float64]) -> float:
 def middle_row(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the upper median of each column; NaN sorts last."""
     half = len(rows) // 2
-    return np.partition(rows, half, axis=0)[half]
+    return np.asarray(np.partition(rows, half, axis=0)[half])

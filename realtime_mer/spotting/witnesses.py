@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from realtime_mer.spotting.course import Course
 from realtime_mer.spotting.history import History
@@ -139,7 +138,7 @@ def objection(scene: Scene, settings: SpotterSettings) -> str:
 
 
 def _blink(scene: Scene) -> str:
-    """Lids that close drag the skin around them along."""
+    """Doubt what goes with a blink: lids that close drag the skin around them along."""
     if scene.regions <= {"mouth"}:
         return ""
     kept = scene.eyes_kept()
@@ -149,7 +148,7 @@ def _blink(scene: Scene) -> str:
 
 
 def _head_motion(scene: Scene) -> str:
-    """What the rigid fit leaves behind grows with what it took out."""
+    """Doubt what is small beside what the head fit took out: it leaves a share behind."""
     shift, turn = scene.head_path()
     if scene.amplitude < 0.5 * shift + 0.2 * turn:
         return "head motion"
@@ -157,12 +156,12 @@ def _head_motion(scene: Scene) -> str:
 
 
 def _covered(scene: Scene) -> str:
-    """A hand, hair, or a mouth that opens: skin that is not there cannot have moved."""
+    """Doubt skin that is covered: by a hand, by hair, by a mouth that opens."""
     return "occluded" if scene.newly_covered() > 0.08 else ""
 
 
 def _speech(scene: Scene) -> str:
-    """A jaw that drops, or a mouth that keeps moving."""
+    """Doubt a jaw that drops, and a mouth that keeps moving."""
     brow = max((e.amplitude_iod for e in scene.episodes if e.region.startswith("brow")), default=0)
     other = max((e.amplitude_iod for e in scene.episodes if e.region[:4] != "brow"), default=0)
     before = scene.onset_s - 0.02
@@ -178,7 +177,7 @@ def _speech(scene: Scene) -> str:
 
 
 def _lone_cheek(scene: Scene) -> str:
-    """A cheek or the nose alone is smooth skin: it has to stand out more to be believed."""
+    """Doubt a cheek or the nose alone: smooth skin has to stand out more to be believed."""
     lone = len(scene.episodes) == 1 and scene.regions & {"cheek_left", "cheek_right", "nose"}
     episode = scene.episodes[0]
     if lone and (episode.score < 10 or episode.amplitude_iod < 0.01):

@@ -56,14 +56,16 @@ def test_any_rate_any_length_any_shape(
 
 
 @pytest.mark.parametrize("fps", RATES)
-@pytest.mark.parametrize("rise", [0.3, 0.6, 1.2])
-def test_a_slow_expression_is_turned_down(fps: float, rise: float) -> None:
+@pytest.mark.parametrize(("rise", "named"), [(0.3, 2), (0.5, 1), (0.8, 0), (1.2, 0)])
+def test_a_slow_expression_is_turned_down(fps: float, rise: float, named: int) -> None:
+    """A quick beginning is turned down by name; a gentle one never looks like anything."""
+
     def come_and_go(t: float) -> float:
         return step_up(2, 2 + rise, 0.06)(t) - step_up(4, 4 + rise, 0.06)(t)
 
     spotter, decisions = watch([smile(come_and_go)], clock(fps, 7))
     assert not claims(decisions)
-    assert spotter.rejected["slow expression"] >= 1
+    assert spotter.rejected["slow expression"] >= named
 
 
 @pytest.mark.parametrize("fps", RATES)
