@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from realtime_mer.spotting.bumps import Bump
 from realtime_mer.spotting.history import History, largest, middle_row
 
-FLANK = 0.85
+FLANK = 0.95
 """Half a flank over its 20–80 % length, inverted: 0.82 for a raised cosine, 1.2 for a ramp."""
 BESIDE_S = 0.12
 """How much of the rest before an onset is looked at."""
