@@ -28,9 +28,7 @@ def main() -> None:
     timeline = figure.add_subplot(grid[0, :])
     signals = analysis.signals
     for column, region in enumerate(signals.regions):
-        timeline.plot(
-            signals.time_s, 100 * signals.displacement_iod[:, column], label=region, lw=1
-        )
+        timeline.plot(signals.time_s, 100 * signals.displacement_iod[:, column], label=region, lw=1)
     for event in analysis.events:
         c = event.candidate
         timeline.axvspan(c.onset_s, c.offset_s, color="tab:green", alpha=0.2)

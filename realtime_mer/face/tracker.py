@@ -19,6 +19,7 @@ from realtime_mer.face import registration, similarity
 from realtime_mer.face.cuts import CutDetector
 from realtime_mer.face.mesh import Mesh, MeshDetector
 from realtime_mer.face.points import Layout, layout
+from realtime_mer.face.regions import region_labels
 from realtime_mer.face.registration import Anchor
 from realtime_mer.face.rigid import SKIN_NOISE, SOFT_SAY, HeadFit, design, fit_head
 from realtime_mer.face.topology import (
@@ -29,6 +30,10 @@ from realtime_mer.face.topology import (
     canonical_crop_xy,
     eye_centres,
 )
+from realtime_mer.motion.sliding import SlidingResidual
+
+RESIDUAL_KEYS = 2
+"""Frames in the sliding residual sum: two are steadier than one and hardly later."""
 
 
 class Loss(StrEnum):
@@ -95,6 +100,9 @@ class FaceView:
         Median correlation of the rigid patches with the anchor, 0…1.
     covered
         Share of all patches that do not look like themselves, 0…1: a hand, hair, an open mouth.
+    residual
+        (6,) float64: for each of ``topology.REGIONS`` the sliding residual sum against the
+        anchor's picture, mean grey levels a pixel and key frame, flicker taken out.
     quality
         0…1, see ``quality_of``.
     restarted
@@ -113,6 +121,7 @@ class FaceView:
     eyes: NDArray[np.float32]
     correlation: float
     covered: float
+    residual: NDArray[np.float64]
     quality: float
     restarted: bool
 
@@ -151,6 +160,7 @@ class FaceTracker:
         self._detector = detector
         self._layout: Layout = layout()
         self._track: _Track | None = None
+        self._residual = SlidingResidual(region_labels(), n_key=RESIDUAL_KEYS)
         self._cuts = CutDetector()
         self._out: NDArray[np.uint8] | None = None
         self._searched_s = -np.inf
@@ -223,6 +233,7 @@ class FaceTracker:
         crop = registration.warp(gray, to_crop)
         points = similarity.apply(to_crop, mesh.points_xy[list(self._layout.mesh_points)])
         anchor = registration.make_anchor(crop, points, None)
+        self._residual.rebase(crop)
         self._segment += 1
         eyes = similarity.apply(to_crop, np.array(eye_centres(mesh.points_xy)))
         still = np.zeros((len(points), 2), np.float32)
@@ -287,6 +298,7 @@ class FaceTracker:
         own = iod - self._design @ head.parameters
         channels = average_channels(own, known, ncc, self._membership)
         placement = _placement(similarity.compose(_undo(head), track.to_crop), track.iod_px)
+        residual = self._residual.push(crop_gray)
         restarted, track.restarted = track.restarted, False
         self._renew(track, crop_gray, own, ncc)
         return FaceView(
@@ -302,6 +314,7 @@ class FaceTracker:
             eyes=eye_pictures(crop_gray, track.eyes_xy),
             correlation=correlation,
             covered=float((ncc < COVERED_CORRELATION).mean()),
+            residual=residual.running / residual.filled,
             quality=quality_of(track.to_crop, correlation, crop_gray),
             restarted=restarted,
         )
@@ -323,6 +336,7 @@ class FaceTracker:
             points = track.anchor.home_xy + track.moved
             track.anchor = registration.make_anchor(crop_gray, points, track.anchor.home_xy)
             track.stillness.clear()
+            self._residual.rebase(crop_gray)
 
 
 def average_channels(

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from realtime_mer.spotting.bumps import Bump
 from realtime_mer.spotting.history import History, largest, middle_row
 
+ASTRAY_SHARE = 0.6
+"""What an end beside the beginning counts against one short of it. Higher distrusts regions in
+which something else drifts; at 1 a turning head hides what its brows do."""
 FLANK = 0.95
 """Half a flank over its 20–80 % length, inverted: 0.82 for a raised cosine, 1.2 for a ramp."""
 BESIDE_S = 0.12
@@ -28,7 +31,7 @@ class Course:
         Way of the farthest channel at the apex, from the chord between rest and rest.
     unreturned
         How far the region ends from where it began, as a share of the amplitude; 0 came back,
-        1 stayed. Drift that was there before the onset is forgiven.
+        1 stayed. Ways across the movement count less, drift from before the onset not at all.
     restless
         Largest movement along the same direction just before the onset, as a share.
     direction
@@ -102,7 +105,10 @@ def _against_chord(
     velocity = _velocity(time[rest], rows[rest])
     way = after - before
     drift = velocity * (after_s - before_s)
-    unreturned = min(largest(way), largest(way - drift)) / amplitude
+    ways = (way, way - drift)
+    along_it = min(abs(w @ direction) for w in ways) / (direction @ direction)
+    astray = min(largest(w) for w in ways) / amplitude
+    unreturned = max(float(along_it), ASTRAY_SHARE * astray)
     earlier = (time < onset - 0.01) & (time > onset - 0.01 - BESIDE_S)
     restless = float(np.abs(along[earlier]).max()) if earlier.any() else 0.0
     return Course(onset, apex, offset, amplitude, unreturned, restless, direction.reshape(-1, 2))

@@ -47,7 +47,7 @@ class SpotterSettings:
     """
 
     noise_factor: float = 4.0
-    floor_iod: float = 0.006
+    floor_iod: float = 0.0055
     max_amplitude_iod: float = 0.07
     min_duration_s: float = MIN_DURATION_S
     max_duration_s: float = MAX_DURATION_S

@@ -73,7 +73,7 @@ class Spotter:
         ]
         self._finder = BumpFinder(columns, self.settings)
         self._channels = History(2 * len(names), _CAPACITY)
-        self._witness = History(252 + 6 + 2, _CAPACITY)
+        self._witness = History(252 + 6 + 6 + 2, _CAPACITY)
         self._episodes: list[Episode] = []
         self._announced: set[str] = set()
         self._mouth_moves: list[tuple[float, float]] = []
@@ -174,7 +174,9 @@ class Spotter:
         row = np.mean([c for _, c in self._smooth], axis=0).ravel()
         time = float(np.mean([t for t, _ in self._smooth]))
         self._channels.push(time, view.index, row)
-        witness = np.concatenate([view.eyes.ravel(), view.head, [view.covered, view.quality]])
+        witness = np.concatenate(
+            [view.eyes.ravel(), view.head, view.residual, [view.covered, view.quality]]
+        )
         self._witness.push(view.time_s, view.index, witness)
 
     def _provisional(self) -> list[Decision]:

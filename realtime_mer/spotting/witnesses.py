@@ -6,9 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from realtime_mer.face.topology import REGIONS
 from realtime_mer.spotting.course import Course
 from realtime_mer.spotting.history import History
 from realtime_mer.spotting.settings import SpotterSettings
+
+PIXEL_JITTER = 0.02
+"""Grey levels that a residual sum trembles at least: rounding and interpolation."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,9 +106,21 @@ class Scene:
     def newly_covered(self) -> float:
         """Return the largest share of patches that lost their look since before the onset."""
         around = self.witness.since(self.onset_s - 0.15)
-        time, covered = self.witness.time_s[around], self.witness.rows[around][:, 258]
+        time, covered = self.witness.time_s[around], self.witness.rows[around][:, 264]
         before = covered[time <= self.onset_s]
         return float(covered.max() - (before.min() if len(before) else 0.0))
+
+    def pixels_moved(self, episode: Episode) -> float:
+        """Return how far a region's residual sum left its level, in units of its own jitter."""
+        column = 258 + REGIONS.index(episode.region)
+        time = self.witness.time_s
+        values = self.witness.rows[:, column]
+        before = values[(time > episode.onset_s - 2) & (time <= episode.onset_s)]
+        inside = values[(time >= episode.onset_s) & (time <= episode.offset_s)]
+        if len(before) < 6 or len(inside) == 0:
+            return float("inf")
+        jitter = float(np.median(np.abs(before - np.median(before)))) + PIXEL_JITTER
+        return float(np.abs(inside - np.median(before[-5:])).max()) / jitter
 
     def channel_path(self, name: str) -> tuple[float, float]:
         """Return a channel's farthest way up and down from where it was at the onset."""
@@ -130,7 +146,7 @@ def objection(scene: Scene, settings: SpotterSettings) -> str:
         return "same movement"
     if scene.amplitude > settings.max_amplitude_iod:
         return "too large"
-    for check in (_covered, _blink, _head_motion, _speech, _lone_cheek):
+    for check in (_unseen, _covered, _blink, _head_motion, _speech, _lone_cheek):
         reason = check(scene)
         if reason:
             return reason
@@ -153,6 +169,17 @@ def _head_motion(scene: Scene) -> str:
     if scene.amplitude < 0.5 * shift + 0.2 * turn:
         return "head motion"
     return ""
+
+
+PIXELS_MOVED = 2.0
+"""Least rise of the residual sum, in units of its jitter, that bears a movement out. Higher asks
+for clearer pictures; lower believes patches that slip on smooth skin."""
+
+
+def _unseen(scene: Scene) -> str:
+    """Doubt a displacement that the pixels of its region know nothing of."""
+    most = max(scene.pixels_moved(episode) for episode in scene.episodes)
+    return "not in the pixels" if most < PIXELS_MOVED else ""
 
 
 def _covered(scene: Scene) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from realtime_mer.face.points import layout
+from realtime_mer.face.topology import REGIONS
 from realtime_mer.face.tracker import FaceView
 from realtime_mer.spotting import Decision, Spotter
 
@@ -93,11 +94,23 @@ def watch(
             eyes=np.stack([eye, eye]),
             correlation=0.95,
             covered=0.0,
+            residual=residual_of(channels),
             quality=1.0,
             restarted=index == 0,
         )
         decisions += [(t, d) for d in spotter.step(view)]
     return spotter, decisions
+
+
+def residual_of(channels: np.ndarray) -> np.ndarray:
+    """Return what the pixels of each region would show: about a grey level for one percent."""
+    away = np.hypot(*channels.T)
+    return np.array(
+        [
+            100 * max(away[i] for i, c in enumerate(layout().channels) if c.region == region)
+            for region in REGIONS
+        ]
+    )
 
 
 def clock(fps: float, seconds: float, jitter: float = 0.0, seed: int = 0) -> list[float]:
