@@ -56,7 +56,7 @@ class SpotterSettings:
     baseline_s: float = 0.9
     smooth_s: float = 0.022
     noise_s: float = 4.0
-    warm_up_s: float = 0.9
+    warm_up_s: float = 0.6
     restless: float = 0.5
     still_s: float = 0.035
     confirm_s: float = 0.05

@@ -30,6 +30,9 @@ _LOG = logging.getLogger(__name__)
 _CAPACITY = 1024
 """Rows kept: two seconds at 500 frames a second."""
 
+NOISE_KNOWN_S = 2.0
+"""Seconds after which a measured noise is believed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:
@@ -205,6 +208,11 @@ class Spotter:
     def _warm(self, onset_s: float) -> bool:
         return onset_s - self._started_s >= self.settings.warm_up_s
 
+    def _asked(self, onset_s: float) -> float:
+        """Return the score a claim needs: half as much again at first, while noise is a guess."""
+        young = max(0.0, 1 - (onset_s - self._started_s) / NOISE_KNOWN_S)
+        return self.settings.noise_factor * (1 + 0.5 * young) if young else 0.0
+
     def _complete(self, now: float) -> bool:
         """Wait a moment for other regions to end as well."""
         last = max(e.offset_s for e in self._episodes)
@@ -237,7 +245,8 @@ class Spotter:
             names=self._layout.names,
         )
         self._mouth_moves = [m for m in self._mouth_moves if m[0] > view.time_s - 3]
-        reason = objection(scene, self.settings) if self._warm(onset) else "warming up"
+        known = self._warm(onset) and best.score >= self._asked(onset)
+        reason = objection(scene, self.settings) if known else "warming up"
         if not reason:
             self._claimed = (onset, offset)
         else:
