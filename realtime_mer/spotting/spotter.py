@@ -24,7 +24,7 @@ from realtime_mer.spotting.course import Course, measure, steady
 from realtime_mer.spotting.history import History
 from realtime_mer.spotting.machine import RegionMachine, State
 from realtime_mer.spotting.settings import SpotterSettings
-from realtime_mer.spotting.witnesses import Episode, Scene, objection
+from realtime_mer.spotting.witnesses import QUALITY, WITNESSES, Episode, Scene, objection
 
 _LOG = logging.getLogger(__name__)
 _CAPACITY = 1024
@@ -76,7 +76,7 @@ class Spotter:
         ]
         self._finder = BumpFinder(columns, self.settings)
         self._channels = History(2 * len(names), _CAPACITY)
-        self._witness = History(252 + 6 + 6 + 2, _CAPACITY)
+        self._witness = History(WITNESSES, _CAPACITY)
         self._episodes: list[Episode] = []
         self._announced: set[str] = set()
         self._mouth_moves: list[tuple[float, float]] = []
@@ -236,7 +236,6 @@ class Spotter:
             onset_s=onset,
             apex_s=apex,
             offset_s=offset,
-            now_s=view.time_s,
             episodes=tuple(group),
             mouth_moves=tuple(self._mouth_moves),
             claimed=self._claimed,
@@ -264,7 +263,7 @@ class Spotter:
         time, index = self._witness.time_s, self._witness.index
         frames = [int(index[np.argmin(np.abs(time - t))]) for t in course]
         span = self._witness.since(course[0])
-        quality = float(self._witness.rows[span][:, -1].min())
+        quality = float(self._witness.rows[span][:, QUALITY].min())
         onset, apex, offset = course
         return Candidate(
             segment=self._segment,

@@ -11,6 +11,11 @@ from realtime_mer.spotting.course import Course
 from realtime_mer.spotting.history import History
 from realtime_mer.spotting.settings import SpotterSettings
 
+EYES = slice(0, 252)
+HEAD = slice(252, 258)
+RESIDUAL = slice(258, 264)
+COVERED, QUALITY, WITNESSES = 264, 265, 266
+"""Columns of the witnesses' history, and how many there are."""
 PIXEL_JITTER = 0.02
 """Grey levels that a residual sum trembles at least: rounding and interpolation."""
 
@@ -56,7 +61,6 @@ class Scene:
     onset_s: float
     apex_s: float
     offset_s: float
-    now_s: float
     episodes: tuple[Episode, ...]
     mouth_moves: tuple[tuple[float, float], ...]
     claimed: tuple[float, float]
@@ -81,7 +85,7 @@ class Scene:
         """
         around = self.witness.since(self.onset_s - 0.1)
         time = self.witness.time_s[around]
-        eyes = self.witness.rows[around][:, :252].reshape(-1, 2, 126)
+        eyes = self.witness.rows[around][:, EYES].reshape(-1, 2, 126)
         before = eyes[time <= self.onset_s + 1e-9]
         reference = before[-3:] if len(before) else eyes[:1]
         inside = eyes[time <= self.offset_s + 0.05]
@@ -95,7 +99,7 @@ class Scene:
         that by little in half a second, a nod or a shake by all it does.
         """
         around = self.witness.since(self.onset_s - 0.05)
-        head = self.witness.rows[around][:, 252:258]
+        head = self.witness.rows[around][:, HEAD]
         time = self.witness.time_s[around]
         if len(head) < 3:
             return 0.0, 0.0
@@ -106,13 +110,13 @@ class Scene:
     def newly_covered(self) -> float:
         """Return the largest share of patches that lost their look since before the onset."""
         around = self.witness.since(self.onset_s - 0.15)
-        time, covered = self.witness.time_s[around], self.witness.rows[around][:, 264]
+        time, covered = self.witness.time_s[around], self.witness.rows[around][:, COVERED]
         before = covered[time <= self.onset_s]
         return float(covered.max() - (before.min() if len(before) else 0.0))
 
     def pixels_moved(self, episode: Episode) -> float:
         """Return how far a region's residual sum left its level, in units of its own jitter."""
-        column = 258 + REGIONS.index(episode.region)
+        column = RESIDUAL.start + REGIONS.index(episode.region)
         time = self.witness.time_s
         values = self.witness.rows[:, column]
         before = values[(time > episode.onset_s - 2) & (time <= episode.onset_s)]
