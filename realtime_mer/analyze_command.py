@@ -74,7 +74,7 @@ def _spotter(floor_percent: float | None) -> SpotterSettings:
             f"--floor is {floor_percent}: give a percentage of the inter-ocular distance "
             "between 0.05 and 20"
         )
-    return replace(SpotterSettings(), floor_iod=floor_percent / 100)
+    return replace(SpotterSettings(), least_amplitude_iod=floor_percent / 100)
 
 
 def _one(

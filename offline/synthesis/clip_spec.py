@@ -103,6 +103,9 @@ class ClipSpec:
         Inter-ocular distance in px, where the face's middle lies as shares of width and height.
     identity_seed
         Vary the portrait's face shape and tone by this seed; ``None`` leaves it as it is.
+    anatomy_seed
+        Vary the muscles by this seed, see ``action_units.own_bumps``; ``None`` leaves them as in
+        the table.
     micro_expressions, distractors
         What happens.
     drift_iod, drift_deg, drift_scale, drift_hz
@@ -133,6 +136,7 @@ class ClipSpec:
     face_x: float = 0.5
     face_y: float = 0.5
     identity_seed: int | None = None
+    anatomy_seed: int | None = None
     micro_expressions: tuple[MicroExpression, ...] = ()
     distractors: tuple[Distractor, ...] = ()
     drift_iod: float = 0.02

@@ -56,12 +56,15 @@ class HeadGrid:
         """Return the node coordinates, (rows × columns, 2)."""
         return np.asarray(np.stack(np.meshgrid(self.x, self.y), -1).reshape(-1, 2))
 
-    def action_field(self, activation: Activation) -> NDArray[np.float32]:
+    def action_field(
+        self, activation: Activation, anatomy: int | None = None
+    ) -> NDArray[np.float32]:
         """Return the displacement of the skin, (rows, columns, 2) float32, pixels.
 
-        Its largest displacement is that of the canonical face, whatever this face's proportions.
+        Its largest displacement is that of the canonical face, whatever this face's proportions
+        and, see ``action_units.own_bumps``, anatomy.
         """
-        field = displacement(activation, self.mesh, self.nodes())
+        field = displacement(activation, self.mesh, self.nodes(), anatomy)
         shaped = field.reshape(len(self.y), len(self.x), 2) * self.face_mask[..., None]
         largest = float(np.hypot(shaped[..., 0], shaped[..., 1]).max())
         wanted = peak_iod(activation) * self.iod

@@ -85,7 +85,7 @@ def _build_take(spec: ClipSpec, portrait: Portrait, motion: Motion, number: int)
             portrait = portrait.mirrored()
     plate = build_plate(spec, portrait, zoom, shift)
     grid = head_grid(plate.mesh, spec.width, spec.height)
-    fields = [grid.action_field(activation) for activation, _ in motion.layers]
+    fields = [grid.action_field(units, spec.anatomy_seed) for units, _ in motion.layers]
     shape = (len(fields), len(grid.y), len(grid.x), 2)
     hands = [
         Hand(plate, grid.iod, np.random.default_rng([spec.seed, 7, seed]))

@@ -154,6 +154,7 @@ def draw_filming(rng: np.random.Generator, fps: float, duration_s: float) -> Cli
         crf=int(rng.integers(15, 28)),
         preset=str(rng.choice(["ultrafast", "veryfast", "faster"])),
         gop=int(rng.choice([12, 30, 60, 250])),
+        anatomy_seed=int(rng.integers(1 << 31)),
     )
 
 

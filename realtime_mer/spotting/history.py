@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+CAPACITY = 1024
+"""Rows that the spotter keeps: two seconds at 500 frames a second."""
+
 
 class History:
     """Rows of numbers with their times; the newest ``capacity`` rows are kept.

@@ -1,8 +1,8 @@
-"""One region's state machine: quiet → rising → falling, for the provisional alert.
+"""The provisional alert. Each region: quiet → rising → falling.
 
 It watches how far the region stands from its running rest. The claim itself is made by
-``bumps`` and ``course`` once the movement is over; this says "something is happening" at the
-apex, when nobody can know yet whether it will come back.
+``matched``, ``course`` and ``verdict`` once the movement is over; this says "something is
+happening" at the apex, when nobody can know yet whether it will come back.
 """
 
 from __future__ import annotations
@@ -10,9 +10,15 @@ from __future__ import annotations
 from enum import Enum
 
 import numpy as np
+from numpy.typing import NDArray
 
 from realtime_mer.spotting.history import History, largest, middle_row
 from realtime_mer.spotting.settings import SpotterSettings
+
+REST_EVERY_S = 0.05
+"""Seconds between looks for where rest is."""
+
+Float = NDArray[np.float64]
 
 
 class State(Enum):
@@ -40,29 +46,34 @@ class RegionMachine:
         self.columns = columns
         self.state = State.QUIET
         self.excursion = 0.0
-        self.threshold = settings.floor_iod
+        self.threshold = settings.alert_iod
         self.onset_s = self.apex_s = self.peak = 0.0
         self._settings = settings
-        self._from_s = -np.inf
 
-    def restart(self, time_s: float) -> None:
-        """Begin anew: what was before ``time_s`` is void."""
+    def restart(self) -> None:
+        """Begin anew."""
         self.state = State.QUIET
         self.excursion = 0.0
-        self._from_s = time_s
 
-    def step(self, history: History, noise_iod: float) -> State:
-        """Look at the newest row; ``noise_iod`` is the region's measured noise."""
+    def step(self, now: float, here: Float, rest: Float, noise_iod: float) -> State:
+        """Look at the newest row.
+
+        Parameters
+        ----------
+        now
+            Its time, s.
+        here, rest
+            (2C,) all channels now and at rest, inter-ocular distances.
+        noise_iod
+            How far the region usually strays.
+        """
         s = self._settings
-        now = float(history.time_s[-1])
-        here = history.rows[-1, self.columns]
-        self.threshold = max(s.noise_factor * noise_iod, s.floor_iod)
-        if not np.isfinite(here).all():
+        self.threshold = max(s.alert_factor * noise_iod, s.alert_iod)
+        away = here[self.columns] - rest[self.columns]
+        if not np.isfinite(away).all():
             self.state, self.excursion = State.QUIET, float("nan")
             return self.state
-        span = history.since(max(now - s.baseline_s, self._from_s))
-        rest = middle_row(history.rows[span][:, self.columns])
-        self.excursion = largest(here - rest) if np.isfinite(rest).all() else 0.0
+        self.excursion = largest(away)
         if self.state is State.QUIET:
             if self.excursion > self.threshold:
                 self.state = State.RISING
@@ -75,3 +86,54 @@ class RegionMachine:
         elif self.excursion < 0.75 * self.peak:
             self.state = State.FALLING
         return self.state
+
+
+class Alerts:
+    """All regions together: at most one alert a movement.
+
+    Parameters
+    ----------
+    regions
+        Name → columns of the history: x, y of each of its channels.
+    settings
+        See ``SpotterSettings``.
+    """
+
+    def __init__(self, regions: dict[str, list[int]], settings: SpotterSettings) -> None:
+        self.machines = [RegionMachine(name, own, settings) for name, own in regions.items()]
+        self._baseline_s = settings.baseline_s
+        self._announced: set[str] = set()
+        self._rest: Float | None = None
+        self._rested_s = -np.inf
+
+    @property
+    def moving(self) -> bool:
+        """True while any region is away from rest."""
+        return any(machine.state is not State.QUIET for machine in self.machines)
+
+    def restart(self) -> None:
+        """Begin anew: what was before is void."""
+        self._rest, self._rested_s = None, -np.inf
+        self._announced.clear()
+        for machine in self.machines:
+            machine.restart()
+
+    def step(self, history: History, usual_iod: Float) -> RegionMachine | None:
+        """Look at the newest row; return the region that just turned, if it is the first.
+
+        ``usual_iod`` (C,) is how far each channel usually strays.
+        """
+        now, here = float(history.time_s[-1]), history.rows[-1]
+        if self._rest is None or now - self._rested_s >= REST_EVERY_S:
+            self._rest = middle_row(history.rows[history.since(now - self._baseline_s)])
+            self._rested_s = now
+        first = None
+        for machine in self.machines:
+            noise = float(usual_iod[[c // 2 for c in machine.columns[::2]]].max())
+            if machine.step(now, here, self._rest, noise) is not State.FALLING:
+                self._announced.discard(machine.region)
+            elif machine.region not in self._announced:
+                self._announced.add(machine.region)
+                if len(self._announced) == 1:
+                    first = machine
+        return first

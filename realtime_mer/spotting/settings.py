@@ -13,11 +13,20 @@ class SpotterSettings:
 
     Attributes
     ----------
-    noise_factor
-        A region must leave its rest by this many times its measured noise. Higher: fewer
-        alarms, faint expressions missed.
+    least_score
+        A pattern that stands out by this many standard deviations of what is usual is looked
+        at. Lower looks at more, which costs time, and leaves more to the verdict.
+    least_probability
+        How likely the verdict must hold a micro-expression for a claim. Higher: fewer alarms,
+        faint expressions missed.
     floor_iod
-        … and by at least this fraction of the inter-ocular distance, however quiet the picture.
+        Standard deviation that every channel is taken to have at least, however quiet the
+        picture. Higher: faint expressions are not looked at.
+    alert_factor, alert_iod
+        A region must leave its rest by this many times its noise, and by at least this much,
+        for a provisional alert.
+    least_amplitude_iod
+        A movement smaller than this is too faint. Higher: fewer alarms, faint expressions missed.
     max_amplitude_iod
         A movement larger than this is no micro-expression, or no face any more.
     min_duration_s, max_duration_s
@@ -25,20 +34,20 @@ class SpotterSettings:
     duration_slack
         Relative error granted to a measured duration.
     return_share
-        How much of the peak may remain at the offset. Higher accepts movements that do not
-        come back fully.
+        How much of the peak may remain for a movement to count as over. Higher measures offsets
+        too early.
+    late_share
+        The same for one that has had all the time there is; beyond this it is a slow expression,
+        below it the verdict decides.
     baseline_s
-        Span of the running median that is a region's rest. Shorter follows slow drift better
-        and eats into long micro-expressions.
+        Span of the running median that is a region's rest, for the provisional alert. Shorter
+        follows slow drift better and eats into long micro-expressions.
     smooth_s
         Span of the moving mean over displacements; frames farther apart stay as they are.
     noise_s
-        Span over which noise is measured.
+        How long the filter remembers what is usual.
     warm_up_s
         Time after a (re)start in which nothing is claimed.
-    restless
-        Share of the amplitude by which a region may move along the same way just before the
-        onset. Higher takes up movements out of movement: speech, tremor.
     still_s
         How long a region must stand still before its movement counts as over. Longer measures
         the offset better and confirms later.
@@ -46,17 +55,21 @@ class SpotterSettings:
         Longest wait after the first region's end for others to end as well.
     """
 
-    noise_factor: float = 4.0
-    floor_iod: float = 0.0055
+    least_score: float = 3.0
+    least_probability: float = 0.5
+    floor_iod: float = 0.0011
+    alert_factor: float = 4.0
+    alert_iod: float = 0.0055
+    least_amplitude_iod: float = 0.0
     max_amplitude_iod: float = 0.07
     min_duration_s: float = MIN_DURATION_S
     max_duration_s: float = MAX_DURATION_S
     duration_slack: float = 0.2
-    return_share: float = 0.4
+    return_share: float = 0.3
+    late_share: float = 0.6
     baseline_s: float = 0.9
     smooth_s: float = 0.022
     noise_s: float = 4.0
     warm_up_s: float = 0.6
-    restless: float = 0.5
     still_s: float = 0.035
-    confirm_s: float = 0.05
+    confirm_s: float = 0.03

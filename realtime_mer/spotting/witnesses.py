@@ -1,15 +1,21 @@
-"""Reasons not to believe a movement: each looks at one witness and says what it saw."""
+"""What speaks for a movement being a micro-expression, and what against it: one row of numbers.
+
+Each witness looks at something else (the pixels, the lids, the head, the mouth …) and gives a
+number; ``verdict`` weighs them. Which objection a number belongs to is written beside it, so
+that a rejection can say why.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from realtime_mer.face.topology import REGIONS
-from realtime_mer.spotting.course import Course
+from realtime_mer.spotting.course import Course, lengths
 from realtime_mer.spotting.history import History
-from realtime_mer.spotting.settings import SpotterSettings
+from realtime_mer.spotting.matched import Match
 
 EYES = slice(0, 252)
 HEAD = slice(252, 258)
@@ -19,14 +25,51 @@ COVERED, QUALITY, WITNESSES = 264, 265, 266
 PIXEL_JITTER = 0.02
 """Grey levels that a residual sum trembles at least: rounding and interpolation."""
 
+OBJECTIONS = {
+    "score": "too faint",
+    "amplitude": "too faint",
+    "noise": "too faint",
+    "likeness": "no expression",
+    "coherence": "no expression",
+    "duration": "slow expression",
+    "skew": "slow expression",
+    "unreturned": "slow expression",
+    "astray": "slow expression",
+    "astray_own": "slow expression",
+    "frames": "too faint",
+    "restless": "restless",
+    "stir": "restless",
+    "beside": "restless",
+    "beside_own": "restless",
+    "babble": "speech",
+    "chin": "speech",
+    "shape": "restless",
+    "lids": "blink",
+    "lid": "blink",
+    "lids_brow": "blink",
+    "shift": "head motion",
+    "turn": "head motion",
+    "follows": "head motion",
+    "pixels": "not in the pixels",
+    "covered": "occluded",
+    "age": "warming up",
+    "upper": "no expression",
+    "cheeks": "no expression",
+    "mouth": "no expression",
+    "ally": "no expression",
+}
+"""Every witness and the objection that it can raise, in the order of the row of evidence."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Episode:
-    """A movement of one region that came back, and the noise it stood out of."""
+    """A finished movement of the upper or the lower face."""
 
-    region: str
+    match: Match
     course: Course
-    noise_iod: float
+    pattern: NDArray[np.float64]
+    regions: tuple[str, ...]
+    stir: float
 
     @property
     def onset_s(self) -> float:
@@ -50,8 +93,8 @@ class Episode:
 
     @property
     def score(self) -> float:
-        """Amplitude in units of the measured noise."""
-        return self.amplitude_iod / self.noise_iod
+        """How far the movement stands out, in standard deviations of what is usual."""
+        return self.match.score
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,26 +105,72 @@ class Scene:
     apex_s: float
     offset_s: float
     episodes: tuple[Episode, ...]
-    mouth_moves: tuple[tuple[float, float], ...]
-    claimed: tuple[float, float]
+    started_s: float
     channels: History
     witness: History
     names: tuple[str, ...]
 
     @property
-    def amplitude(self) -> float:
-        """Largest amplitude of the movement, inter-ocular distances."""
-        return max(e.amplitude_iod for e in self.episodes)
+    def lead(self) -> Episode:
+        """The surest of the episodes."""
+        return max(self.episodes, key=lambda e: e.score)
 
-    @property
-    def regions(self) -> set[str]:
-        """Regions that took part."""
-        return {e.region for e in self.episodes}
+    def evidence(self) -> NDArray[np.float64]:
+        """Return what every witness says, in the order of ``OBJECTIONS``."""
+        lead = self.lead
+        course, match = lead.course, lead.match
+        amplitude = course.amplitude_iod
+        duration = self.offset_s - self.onset_s
+        during = (course.time_s >= self.onset_s) & (course.time_s <= self.offset_s)
+        beside = np.abs(course.beside[during])
+        strays = lengths(beside)
+        chin = 2 * self.names.index("chin") + 1
+        shares = _shares(lead.pattern, self.names)
+        shift, turn = self.head_path()
+        kept_more, kept_less = self.eyes_kept()
+        lids = 1 - kept_more
+        allies = [e.score for e in self.episodes if e is not lead]
+        says = {
+            "score": np.log2(max(match.score, 0.1)),
+            "amplitude": np.log2(max(amplitude, 1e-4)),
+            "noise": np.log2(match.noise_iod),
+            "likeness": _cosine(course.off, lead.pattern),
+            "coherence": match.score / max(match.surprise, 1e-9) ** 0.5,
+            "duration": np.log2(max(duration, 0.01)),
+            "skew": (self.apex_s - self.onset_s) / max(duration, 0.01),
+            "unreturned": course.unreturned,
+            "astray": np.log2(0.1 + course.astray),
+            "astray_own": np.log2(0.1 + course.astray_own),
+            "frames": np.log2(1 + during.sum()),
+            "restless": course.restless,
+            "stir": np.log2((1 + lead.stir) / (1 + match.score)),
+            "beside": np.log2(0.1 + strays.max(initial=0) / amplitude),
+            "beside_own": np.log2(
+                0.1 + (strays * lengths(lead.pattern)).max(initial=0) / amplitude
+            ),
+            "babble": np.log2(0.1 + self.babble() / amplitude),
+            "chin": np.log2(0.1 + beside[:, chin].max(initial=0) / amplitude),
+            "shape": _roughness(course, self.onset_s, self.apex_s, self.offset_s),
+            "lids": lids,
+            "lid": 1 - kept_less,
+            "lids_brow": lids * shares[0],
+            "shift": np.log2(0.1 + shift / amplitude),
+            "turn": np.log2(0.1 + turn / amplitude),
+            "follows": self.follows_head(course),
+            "pixels": np.log2(0.5 + min(self.pixels_moved(r) for r in lead.regions[:1])),
+            "covered": self.newly_covered(),
+            "age": min(self.onset_s - self.started_s, 4.0),
+            "upper": shares[0],
+            "cheeks": shares[1],
+            "mouth": shares[2],
+            "ally": np.log2(1 + max(allies, default=0.0)),
+        }
+        return np.array([says[name] for name in OBJECTIONS])
 
-    def eyes_kept(self) -> float:
-        """Return how much of the eyes' look before the movement was left at the worst moment.
+    def eyes_kept(self) -> tuple[float, float]:
+        """Return how much of each eye's look before the movement was left at its worst moment.
 
-        1 is unchanged, 0 has nothing in common; the better-kept eye counts.
+        1 is unchanged, 0 has nothing in common; the better-kept eye first.
         """
         around = self.witness.since(self.onset_s - 0.1)
         time = self.witness.time_s[around]
@@ -90,7 +179,8 @@ class Scene:
         reference = before[-3:] if len(before) else eyes[:1]
         inside = eyes[time <= self.offset_s + 0.05]
         kept = np.einsum("ted,red->tre", inside, reference).max(axis=1)
-        return float(kept.min(axis=0).max())
+        worst = kept.min(axis=0)
+        return float(worst.max()), float(worst.min())
 
     def head_path(self) -> tuple[float, float]:
         """Return how far the head left its way: shift (IOD) and the largest angle (radians).
@@ -107,6 +197,28 @@ class Scene:
         off = head - (head[0] + share * (head[-1] - head[0]))
         return float(np.hypot(off[:, 0], off[:, 1]).max()), float(np.abs(off[:, 2:]).max())
 
+    def follows_head(self, course: Course) -> float:
+        """Return how much of the movement's course the head's own course explains, 0…1.
+
+        The share of variance that a straight mix of the six head parameters, a constant and a
+        slope takes from the signal around the movement, beyond constant and slope alone. What a
+        head fit leaves behind follows the head; an expression does not.
+        """
+        inside = (course.time_s > self.onset_s - 0.25) & (course.time_s < self.offset_s + 0.05)
+        time = course.time_s[inside]
+        if len(time) < 12:
+            return 0.0
+        nearest = np.searchsorted(self.witness.time_s, time - 1e-9)
+        head = self.witness.rows[np.minimum(nearest, len(self.witness) - 1)][:, HEAD]
+        base = np.stack([np.ones_like(time), time - time[0]], axis=1)
+        flat = np.linalg.qr(base)[0]
+        signal = course.along[inside] - flat @ (flat.T @ course.along[inside])
+        moves = head - flat @ (flat.T @ head)
+        moves /= np.maximum(moves.std(axis=0), [0.002] * 2 + [0.001] * 4)
+        ridge = moves.T @ moves + 0.05 * len(time) * np.eye(6)
+        explained = moves @ np.linalg.solve(ridge, moves.T @ signal)
+        return float(1 - ((signal - explained) ** 2).sum() / max((signal**2).sum(), 1e-12))
+
     def newly_covered(self) -> float:
         """Return the largest share of patches that lost their look since before the onset."""
         around = self.witness.since(self.onset_s - 0.15)
@@ -114,103 +226,65 @@ class Scene:
         before = covered[time <= self.onset_s]
         return float(covered.max() - (before.min() if len(before) else 0.0))
 
-    def pixels_moved(self, episode: Episode) -> float:
+    def pixels_moved(self, region: str) -> float:
         """Return how far a region's residual sum left its level, in units of its own jitter."""
-        column = RESIDUAL.start + REGIONS.index(episode.region)
+        column = RESIDUAL.start + REGIONS.index(region)
         time = self.witness.time_s
         values = self.witness.rows[:, column]
-        before = values[(time > episode.onset_s - 2) & (time <= episode.onset_s)]
-        inside = values[(time >= episode.onset_s) & (time <= episode.offset_s)]
+        before = values[(time > self.onset_s - 2) & (time <= self.onset_s)]
+        inside = values[(time >= self.onset_s) & (time <= self.offset_s)]
         if len(before) < 6 or len(inside) == 0:
-            return float("inf")
+            return 8.0
         jitter = float(np.median(np.abs(before - np.median(before)))) + PIXEL_JITTER
-        return float(np.abs(inside - np.median(before[-5:])).max()) / jitter
+        return min(float(np.abs(inside - np.median(before[-5:])).max()) / jitter, 100.0)
 
-    def channel_path(self, name: str) -> tuple[float, float]:
-        """Return a channel's farthest way up and down from where it was at the onset."""
-        column = 2 * self.names.index(name) + 1
-        around = self.channels.since(self.onset_s)
-        values = self.channels.rows[around][:, column]
-        values = values[self.channels.time_s[around] <= self.offset_s]
-        values = values[np.isfinite(values)]
-        if len(values) == 0:
-            return 0.0, 0.0
-        return float(values[0] - values.min()), float(values.max() - values[0])
-
-
-def objection(scene: Scene, settings: SpotterSettings) -> str:
-    """Return why the movement is no micro-expression, "" if nothing speaks against it."""
-    duration = scene.offset_s - scene.onset_s
-    slack = settings.duration_slack
-    if duration > settings.max_duration_s * (1 + slack):
-        return "slow expression"
-    if duration < settings.min_duration_s * (1 - slack):
-        return "too short"
-    if scene.apex_s < scene.claimed[1] and scene.offset_s > scene.claimed[0]:
-        return "same movement"
-    if scene.amplitude > settings.max_amplitude_iod:
-        return "too large"
-    for check in (_unseen, _covered, _blink, _head_motion, _speech, _lone_cheek):
-        reason = check(scene)
-        if reason:
-            return reason
-    return ""
+    def babble(self) -> float:
+        """Return how much the chin and the lips went to and fro in the second before, in IOD."""
+        time = self.channels.time_s
+        span = (time > self.onset_s - 1.2) & (time < self.onset_s - 0.03)
+        if span.sum() < 4:
+            return 0.0
+        columns = [2 * i + 1 for i, n in enumerate(self.names) if n[:9] in ("chin", "lip_lower")]
+        rows = self.channels.rows[span][:, columns]
+        rows = rows[:, np.isfinite(rows).all(axis=0)]
+        if rows.shape[1] == 0:
+            return 0.0
+        t = time[span] - time[span].mean()
+        level = rows - rows.mean(axis=0)
+        level -= t[:, None] * (t @ level / (t @ t))
+        return float(level.std(axis=0).max())
 
 
-def _blink(scene: Scene) -> str:
-    """Doubt what goes with a blink: lids that close drag the skin around them along."""
-    if scene.regions <= {"mouth"}:
-        return ""
-    kept = scene.eyes_kept()
-    if kept < 0.75 and scene.amplitude < 0.035:
-        return "blink"
-    return ""
+def _roughness(course: Course, onset_s: float, apex_s: float, offset_s: float) -> float:
+    """Return how far the course lies from a smooth way up and down, RMS, 1 is the amplitude."""
+    time = course.time_s
+    inside = (time >= onset_s) & (time <= offset_s)
+    if inside.sum() < 3:
+        return 0.0
+    rise = (time[inside] - onset_s) / max(apex_s - onset_s, 1e-3)
+    fall = (offset_s - time[inside]) / max(offset_s - apex_s, 1e-3)
+    smooth = 0.5 - 0.5 * np.cos(np.pi * np.clip(np.minimum(rise, fall), 0, 1))
+    off = course.along[inside] - smooth
+    return float(np.sqrt((off * off).mean()))
 
 
-def _head_motion(scene: Scene) -> str:
-    """Doubt what is small beside what the head fit took out: it leaves a share behind."""
-    shift, turn = scene.head_path()
-    if scene.amplitude < 0.5 * shift + 0.2 * turn:
-        return "head motion"
-    return ""
+def _cosine(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    size = float(np.linalg.norm(one) * np.linalg.norm(other))
+    return float(one @ other) / max(size, 1e-12)
 
 
-PIXELS_MOVED = 2.0
-"""Least rise of the residual sum, in units of its jitter, that bears a movement out. Higher asks
-for clearer pictures; lower believes patches that slip on smooth skin."""
+def _shares(pattern: NDArray[np.float64], names: tuple[str, ...]) -> tuple[float, float, float]:
+    """Return the shares of a pattern's energy in brows and glabella, cheeks and nose, mouth."""
+    energy = lengths(pattern) ** 2
+    parts = [0.0, 0.0, 0.0]
+    for name, value in zip(names, energy, strict=True):
+        parts[part_of(name)] += float(value)
+    total = sum(parts)
+    return parts[0] / total, parts[1] / total, parts[2] / total
 
 
-def _unseen(scene: Scene) -> str:
-    """Doubt a displacement that the pixels of its region know nothing of."""
-    most = max(scene.pixels_moved(episode) for episode in scene.episodes)
-    return "not in the pixels" if most < PIXELS_MOVED else ""
-
-
-def _covered(scene: Scene) -> str:
-    """Doubt skin that is covered: by a hand, by hair, by a mouth that opens."""
-    return "occluded" if scene.newly_covered() > 0.08 else ""
-
-
-def _speech(scene: Scene) -> str:
-    """Doubt a jaw that drops, and a mouth that keeps moving."""
-    brow = max((e.amplitude_iod for e in scene.episodes if e.region.startswith("brow")), default=0)
-    other = max((e.amplitude_iod for e in scene.episodes if e.region[:4] != "brow"), default=0)
-    before = scene.onset_s - 0.02
-    active = sum(before - 1.0 < t < before for t, a in scene.mouth_moves if a > 0.5 * other)
-    if active >= 2 and brow <= other:
-        return "speech"
-    up, down = scene.channel_path("chin")
-    if "mouth" in scene.regions and brow <= other and down > 0.33 * other:
-        return "speech"
-    if "mouth" not in scene.regions and max(up, down) > scene.amplitude:
-        return "speech"
-    return ""
-
-
-def _lone_cheek(scene: Scene) -> str:
-    """Doubt a cheek or the nose alone: smooth skin has to stand out more to be believed."""
-    lone = len(scene.episodes) == 1 and scene.regions & {"cheek_left", "cheek_right", "nose"}
-    episode = scene.episodes[0]
-    if lone and (episode.score < 10 or episode.amplitude_iod < 0.01):
-        return "too faint"
-    return ""
+def part_of(channel: str) -> int:
+    """Return 0 for a channel of the upper face, 1 for cheek and nose, 2 for mouth and chin."""
+    if channel.startswith(("brow", "glabella")):
+        return 0
+    return 1 if channel.startswith(("cheek", "nose")) else 2

@@ -31,6 +31,7 @@ from realtime_mer.errors import SourceError
 from realtime_mer.events import Analysis, Candidate, Frame
 from realtime_mer.face.quiet import quiet_stderr
 from realtime_mer.sources import open_source
+from tests.benchmarks.sketch import sketch
 
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 VARIANTS = 5
@@ -50,6 +51,7 @@ class Clip:
     found: tuple[Candidate, ...]
     latency_s: tuple[float, ...]
     score: ClipScore
+    plain: ClipScore | None = None
 
 
 def analyse(path: Path) -> tuple[Analysis, list[float]]:
@@ -68,17 +70,15 @@ def analyse(path: Path) -> tuple[Analysis, list[float]]:
     return analysis, late
 
 
-def judge(spec: ClipSpec, portrait: Portrait, path: Path) -> Clip:
-    """Render a clip to ``path``, analyse that file and compare."""
+def judge(spec: ClipSpec, portrait: Portrait, path: Path, beside: bool = False) -> Clip:
+    """Render a clip to ``path``, analyse that file and compare; also ``beside`` the sketch."""
     truth = write_clip(spec, portrait, path)
     analysis, late = analyse(path)
     found = tuple(event.candidate for event in analysis.events)
-    score = score_clip(
-        [interval_of(candidate) for candidate in found],
-        [interval_of(planted) for planted in truth.micro_expressions],
-        truth.duration_s,
-    )
-    return Clip(path.name, truth, found, tuple(late), score)
+    planted = [interval_of(true) for true in truth.micro_expressions]
+    score = score_clip([interval_of(one) for one in found], planted, truth.duration_s)
+    plain = score_clip(sketch(path), planted, truth.duration_s) if beside else None
+    return Clip(path.name, truth, found, tuple(late), score, plain)
 
 
 def blame(clip: Clip) -> Iterator[str]:
@@ -103,12 +103,18 @@ def blame(clip: Clip) -> Iterator[str]:
 
 
 def recall_by(clips: Iterable[Clip], key: str) -> dict[str, str]:
-    """Return ``found/planted`` by frame rate (``fps``) or by ``emotion``."""
+    """Return ``found/planted`` by frame rate (``fps``), ``emotion`` or ``peak`` size."""
     counts: dict[str, list[int]] = defaultdict(lambda: [0, 0])
     for clip in clips:
         hit = {true for _, true in clip.score.pairs}
         for number, planted in enumerate(clip.truth.micro_expressions):
-            row = counts[f"{clip.truth.fps:g}" if key == "fps" else planted.emotion]
+            row = counts[
+                {
+                    "fps": f"{clip.truth.fps:g}",
+                    "emotion": planted.emotion,
+                    "peak": f"{int(100 * planted.peak_iod)} % of IOD and more",
+                }[key]
+            ]
             row[0] += number in hit
             row[1] += 1
     order = sorted(counts, key=float) if key == "fps" else sorted(counts)
@@ -120,6 +126,7 @@ def figures(clips: Sequence[Clip]) -> dict[str, object]:
     late_ms = [1e3 * late for clip in clips for late in clip.latency_s]
     blamed = Counter(kind for clip in clips for kind in blame(clip))
     planted = Counter(d.kind for clip in clips for d in clip.truth.distractors)
+    plain = [clip.plain for clip in clips if clip.plain is not None]
     return {
         "clips": len(clips),
         "planted": sum(len(clip.truth.micro_expressions) for clip in clips),
@@ -128,8 +135,10 @@ def figures(clips: Sequence[Clip]) -> dict[str, object]:
         "confirmed_after_p95_ms": float(np.percentile(late_ms, 95)) if late_ms else float("nan"),
         "recall_per_fps": recall_by(clips, "fps"),
         "recall_per_emotion": recall_by(clips, "emotion"),
+        "recall_per_peak": recall_by(clips, "peak"),
         "false_alarms_during": dict(blamed.most_common()),
         "distractors_planted": dict(planted.most_common()),
+        **({"plain_spotter": asdict(pool(plain))} if plain else {}),
     }
 
 
@@ -185,6 +194,9 @@ def main(arguments: Sequence[str] = ()) -> dict[str, object]:
     parser.add_argument(
         "--portrait-at", type=float, default=0.0, help="seconds into a portrait video"
     )
+    parser.add_argument(
+        "--plain", action="store_true", help="also a plain non-causal spotter on the same clips"
+    )
     parser.add_argument("--keep", type=Path, help="folder for the clips and their truth")
     parser.add_argument("--verbose", action="store_true", help="one line a clip on stderr")
     given = parser.parse_args(list(arguments))
@@ -195,7 +207,7 @@ def main(arguments: Sequence[str] = ()) -> dict[str, object]:
     with _place(given.keep) as place:
         for number, (spec, face) in enumerate(spotting_suite(given.seed, given.clips, portraits)):
             path = place / f"clip-{number:03d}.mp4"
-            clips.append(judge(spec, face, path))
+            clips.append(judge(spec, face, path, given.plain))
             if given.keep is None:
                 path.unlink()
             if given.verbose:
