@@ -13,7 +13,7 @@ from realtime_mer.spotting.matched import Match, MatchedFilter
 from realtime_mer.spotting.settings import SpotterSettings
 from realtime_mer.spotting.witnesses import Episode
 
-STILL_SHARE = 0.2
+STILL_SHARE = 0.1
 """Share of the amplitude that counts as standing still."""
 TAKES_PART = 0.5
 """A region that moves by this share of the most moved one takes part."""

@@ -56,7 +56,7 @@ class SpotterSettings:
     """
 
     least_score: float = 3.0
-    least_probability: float = 0.5
+    least_probability: float = 0.6
     floor_iod: float = 0.0011
     alert_factor: float = 4.0
     alert_iod: float = 0.0055

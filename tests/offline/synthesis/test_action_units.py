@@ -8,12 +8,19 @@ from offline.synthesis.action_units import (
     EMOTION_MIXTURES,
     displacement,
     draw_activation,
+    own_bumps,
     peak_iod,
     scaled_to_peak,
 )
+from offline.synthesis.fields import head_grid
 from realtime_mer.errors import ConfigError
 from realtime_mer.events import EMOTIONS
-from realtime_mer.face.topology import canonical_crop_xy, canonical_mesh, mirror_index
+from realtime_mer.face.topology import (
+    canonical_crop_xy,
+    canonical_mesh,
+    inter_ocular_distance,
+    mirror_index,
+)
 
 MESH = canonical_mesh()[:, :2].astype(np.float64)
 RIGHT, LEFT = 0, 1
@@ -133,3 +140,48 @@ def test_asking_for_what_is_not_there_says_what_is():
         scaled_to_peak({12: (0.0, 0.0)}, 0.03)
     with pytest.raises(ConfigError, match="eye centres"):
         displacement({12: (1.0, 1.0)}, np.zeros((478, 2)), MESH)
+
+
+def test_the_same_number_has_the_same_muscles():
+    for unit in ACTION_UNITS:
+        assert own_bumps(unit, 11) == own_bumps(unit, 11)
+        assert own_bumps(unit) == ACTION_UNITS[unit].bumps
+        assert len(own_bumps(unit, 11)) == len(ACTION_UNITS[unit].bumps)
+
+
+def test_different_people_have_different_muscles_within_bounds():
+    turns, reaches, weights = [], [], []
+    for person in range(200):
+        for own, table in zip(own_bumps(12, person), ACTION_UNITS[12].bumps, strict=True):
+            assert own.anchor == table.anchor
+            assert np.hypot(*own.direction) == pytest.approx(np.hypot(*table.direction))
+            angle = [np.arctan2(bump.direction[1], bump.direction[0]) for bump in (own, table)]
+            turns.append(np.degrees((angle[0] - angle[1] + np.pi) % (2 * np.pi) - np.pi))
+            reach = np.log(np.array(own.spread) / np.array(table.spread))
+            assert np.ptp(reach) < 1e-9
+            reaches.append(reach[0])
+            weights.append(np.log(own.weight / table.weight))
+    assert len(set(turns)) == len(turns)
+    assert 8 < np.std(turns) < 12
+    assert 0.2 < np.std(reaches) < 0.3
+    assert 0.16 < np.std(weights) < 0.24
+
+
+def test_muscles_of_another_person_move_the_skin_elsewhere():
+    table = displacement({12: (0.03, 0.03)}, MESH, MESH)
+    one, other = (displacement({12: (0.03, 0.03)}, MESH, MESH, person) for person in (1, 2))
+    np.testing.assert_array_equal(table, displacement({12: (0.03, 0.03)}, MESH, MESH, None))
+    for a, b in ((table, one), (table, other), (one, other)):
+        assert 0.002 < np.abs(a - b).max() < 0.03
+
+
+@pytest.mark.parametrize("activation", [{1: (1, 1), 2: (1, 1)}, {12: (1, 0.3)}, {4: (1, 1)}])
+def test_a_rendered_field_is_as_large_for_everyone(activation):
+    """Whatever the muscles, the clip's label says how far the skin moves."""
+    mesh = canonical_mesh().astype(np.float64)
+    mesh = mesh * (60 / inter_ocular_distance(mesh)) + [160, 130, 0]
+    grid = head_grid(mesh, 320, 320)
+    asked = scaled_to_peak(activation, 0.04)
+    for person in (None, *range(12)):
+        peak = np.hypot(*grid.action_field(asked, person).reshape(-1, 2).T).max()
+        assert peak / 60 == pytest.approx(0.04, rel=1e-3), person

@@ -1,21 +1,76 @@
-"""Face views without pictures: what the spotter sees, made from curves."""
+"""Face views without pictures: patches of skin made from curves, seen through the real head fit."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
+from offline.synthesis.action_units import displacement
 from realtime_mer.face.points import layout
-from realtime_mer.face.topology import REGIONS
+from realtime_mer.face.rigid import SOFT_SAY, design, fit_head
+from realtime_mer.face.topology import (
+    REGIONS,
+    canonical_mesh,
+    eye_centres,
+    inter_ocular_distance,
+)
 from realtime_mer.face.tracker import FaceView
 from realtime_mer.spotting import Decision, Spotter
 
 NAMES = layout().names
-Curve = Callable[[float], tuple[float, float]]
+Curve = Callable[[float], float]
 NO_CROP = np.zeros((0, 0, 3), np.uint8)
 NO_GRAY = np.zeros((0, 0), np.float32)
 
 
-def bump(onset: float, apex: float, offset: float, height: float) -> Callable[[float], float]:
+@dataclass(frozen=True, eq=False)
+class Person:
+    """A face: patches, the head fit's matrix, and a nose and brows that differ from the model's."""
+
+    home_xy: np.ndarray
+    fitted: np.ndarray
+    true: np.ndarray
+    say: np.ndarray
+
+    def seen(self, moved: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return channels (C, 2) and head (6,) of patches that moved by (P, 2), as tracked."""
+        certain = np.tile(np.eye(2) / 0.0015**2, (len(moved), 1, 1))
+        head = fit_head(self.fitted, moved, certain, self.say).parameters
+        own = moved - self.fitted @ head
+        members = layout().membership()
+        return members @ own / members.sum(axis=1, keepdims=True), head
+
+
+@cache
+def person() -> Person:
+    """Return the one who is shown."""
+    points, mesh = layout(), canonical_mesh().astype(np.float64)
+    home = mesh[list(points.mesh_points), :2]
+    places = (home - np.mean(eye_centres(mesh), axis=0)) / inter_ocular_distance(mesh)
+    own_depth = points.depth + np.random.default_rng(1).normal(0, 0.03, len(places))
+    say = np.full(len(places), SOFT_SAY)
+    say[list(points.rigid)] = 1.0
+    return Person(home, design(places, points.depth), design(places, own_depth), say)
+
+
+@dataclass(frozen=True, eq=False)
+class Move:
+    """Patches that go along a curve; the farthest channel by the curve's own value."""
+
+    patches: np.ndarray
+    curve: Curve
+
+
+def move(units: Mapping[int, tuple[float, float]], curve: Curve) -> Move:
+    """Let action units (right, left) follow a curve."""
+    mesh = canonical_mesh().astype(np.float64)
+    field = displacement(units, mesh, person().home_xy) / inter_ocular_distance(mesh)
+    field *= 0.02 / np.hypot(*field.T).max()
+    return Move(field / np.hypot(*person().seen(field)[0].T).max(), curve)
+
+
+def bump(onset: float, apex: float, offset: float, height: float) -> Curve:
     """Return a raised cosine up and down."""
 
     def value(t: float) -> float:
@@ -27,7 +82,7 @@ def bump(onset: float, apex: float, offset: float, height: float) -> Callable[[f
     return value
 
 
-def step_up(begin: float, end: float, height: float) -> Callable[[float], float]:
+def step_up(begin: float, end: float, height: float) -> Curve:
     """Return a movement that stays."""
 
     def value(t: float) -> float:
@@ -37,48 +92,46 @@ def step_up(begin: float, end: float, height: float) -> Callable[[float], float]
     return value
 
 
-def along(value: Callable[[float], float], x: float, y: float) -> Curve:
-    """Give a curve a direction."""
-    size = float(np.hypot(x, y))
-    return lambda t: (value(t) * x / size, value(t) * y / size)
-
-
-def brow_raise(value: Callable[[float], float]) -> dict[str, Curve]:
+def brow_raise(curve: Curve) -> Move:
     """Both brows up."""
-    return {n: along(value, 0, -1) for n in NAMES if n.startswith("brow")}
+    return move({1: (1.0, 1.0), 2: (1.0, 1.0)}, curve)
 
 
-def smile(value: Callable[[float], float]) -> dict[str, Curve]:
-    """Both lip corners up and out (the subject's left is x > 0)."""
-    return {
-        "lip_corner_left": along(value, 1, -1),
-        "lip_corner_right": along(value, -1, -1),
-    }
+def smile(curve: Curve) -> Move:
+    """Both lip corners up and out, and the cheeks with them."""
+    return move({6: (0.7, 0.7), 12: (1.0, 1.0)}, curve)
+
+
+def at_rest(t: float) -> np.ndarray:
+    """Return how a head sways that nobody moves: shift (2), log scale, roll, turn (2)."""
+    slow = np.sin(2 * np.pi * np.array([0.31, 0.23, 0.17, 0.29, 0.21, 0.26]) * t + np.arange(6))
+    return slow * [0.02, 0.02, 0.005, 0.01, 0.015, 0.015]
 
 
 def watch(
-    curves: Sequence[dict[str, Curve]],
+    moves: Sequence[Move],
     times: Sequence[float],
     *,
     noise: float = 0.0006,
     seed: int = 0,
-    eyes_shut: Callable[[float], float] = lambda t: 0.0,
-    head: Callable[[float], float] = lambda t: 0.0,
+    eyes_shut: Curve = lambda t: 0.0,
+    head: Callable[[float], np.ndarray] = at_rest,
     spotter: Spotter | None = None,
 ) -> tuple[Spotter, list[tuple[float, Decision]]]:
-    """Show the curves to a spotter; return it and what it decided when.
+    """Show movements to a spotter; return it and what it decided when.
 
-    ``head`` is the head's shift in x in inter-ocular distances.
+    ``noise`` is that of a channel, inter-ocular distances; ``head`` is where the head really is.
     """
     rng = np.random.default_rng(seed)
     spotter = spotter or Spotter()
     opened, shut = np.eye(126, dtype=np.float32)[:2]
+    one = person()
     decisions = []
     for index, t in enumerate(times):
-        channels = rng.normal(0, noise, (len(NAMES), 2))
-        for group in curves:
-            for name, curve in group.items():
-                channels[NAMES.index(name)] += curve(t)
+        moved = one.true @ head(t) + rng.normal(0, noise * 3**0.5, one.home_xy.shape)
+        for move_ in moves:
+            moved += move_.curve(t) * move_.patches
+        channels, fitted = one.seen(moved)
         closed = np.float32(eyes_shut(t))
         eye = np.sqrt(1 - closed**2) * opened + closed * shut
         view = FaceView(
@@ -90,7 +143,7 @@ def watch(
             crop_gray=NO_GRAY,
             to_crop=np.eye(2, 3),
             channels_iod=channels,
-            head=np.array([head(t), 0, 0, 0, 0, 0]),
+            head=fitted,
             eyes=np.stack([eye, eye]),
             correlation=0.95,
             covered=0.0,
