@@ -217,9 +217,10 @@ def fit(clips: Sequence[Watched], seed: int) -> Any:
 def doubts(found: Float, rng: np.random.Generator) -> Float:
     """Return micro-expressions that must not be believed, made from ones that were.
 
-    Rendered lids drag little skin and rendered hands are few, so clips alone teach little of
-    them. Here the same movements happen in the upper face while the eyes shut (lids 0.15…1
-    changed), and on a face of which a tenth to a half is newly covered.
+    Rendered lids drag little skin, rendered hands are few and rendered nods are gentle, so clips
+    alone teach little of them. Here the same movements happen in the upper face while the eyes
+    shut (lids 0.15…1 changed), on a face of which a tenth to a half is newly covered, and while
+    the head goes eight to forty times as far and comes back.
     """
     at = {name: number for number, name in enumerate(OBJECTIONS)}
     blinks = found[found[:, at["upper"]] > 0.3].copy()
@@ -229,7 +230,9 @@ def doubts(found: Float, rng: np.random.Generator) -> Float:
     blinks[:, at["lids_brow"]] = shut * blinks[:, at["upper"]]
     hidden = found.copy()
     hidden[:, at["covered"]] = rng.uniform(0.1, 0.5, len(hidden))
-    return np.concatenate([blinks, hidden])
+    nods = found.copy()
+    nods[:, at["shift"]] = np.log2(rng.uniform(8.0, 40.0, len(nods)))
+    return np.concatenate([blinks, hidden, nods])
 
 
 def stacked(clips: Sequence[Watched]) -> tuple[Float, NDArray[np.float64]]:
