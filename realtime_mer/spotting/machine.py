@@ -15,9 +15,6 @@ from numpy.typing import NDArray
 from realtime_mer.spotting.history import History, largest, middle_row
 from realtime_mer.spotting.settings import SpotterSettings
 
-REST_EVERY_S = 0.05
-"""Seconds between looks for where rest is."""
-
 Float = NDArray[np.float64]
 
 
@@ -103,8 +100,6 @@ class Alerts:
         self.machines = [RegionMachine(name, own, settings) for name, own in regions.items()]
         self._baseline_s = settings.baseline_s
         self._announced: set[str] = set()
-        self._rest: Float | None = None
-        self._rested_s = -np.inf
 
     @property
     def moving(self) -> bool:
@@ -113,7 +108,6 @@ class Alerts:
 
     def restart(self) -> None:
         """Begin anew: what was before is void."""
-        self._rest, self._rested_s = None, -np.inf
         self._announced.clear()
         for machine in self.machines:
             machine.restart()
@@ -124,13 +118,11 @@ class Alerts:
         ``usual_iod`` (C,) is how far each channel usually strays.
         """
         now, here = float(history.time_s[-1]), history.rows[-1]
-        if self._rest is None or now - self._rested_s >= REST_EVERY_S:
-            self._rest = middle_row(history.rows[history.since(now - self._baseline_s)])
-            self._rested_s = now
+        rest = middle_row(history.rows[history.since(now - self._baseline_s)])
         first = None
         for machine in self.machines:
             noise = float(usual_iod[[c // 2 for c in machine.columns[::2]]].max())
-            if machine.step(now, here, self._rest, noise) is not State.FALLING:
+            if machine.step(now, here, rest, noise) is not State.FALLING:
                 self._announced.discard(machine.region)
             elif machine.region not in self._announced:
                 self._announced.add(machine.region)
