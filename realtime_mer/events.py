@@ -59,7 +59,8 @@ class Candidate:
     regions
         Facial regions that moved, strongest first, out of ``topology.REGIONS``.
     spot_score
-        Peak displacement in units of the measured noise floor; higher is surer.
+        How far the movement stands out, in standard deviations of what is usual in this face
+        and picture; of a provisional alert, its distance from rest in units of the noise.
     amplitude_iod
         Peak displacement as a fraction of the inter-ocular distance.
     quality
