@@ -9,7 +9,6 @@ that carries over is measured by leaving one person (portrait) out at a time.
 from __future__ import annotations
 
 import argparse
-import logging
 import multiprocessing
 import platform
 from collections.abc import Sequence
@@ -24,7 +23,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from engines import Card, Package, open_backend, write_package
-from offline.spotting_metrics import interval_of, overlap
+from offline.spotting_metrics import MIN_IOU, interval_of, overlap
 from offline.synthesis.truth import Truth
 from realtime_mer.errors import ConfigError
 from realtime_mer.face.mesh import MediaPipeMesh
@@ -35,11 +34,9 @@ from realtime_mer.spotting import Spotter, SpotterSettings
 from realtime_mer.spotting.verdict import RECIPE
 from realtime_mer.spotting.witnesses import OBJECTIONS
 
-log = logging.getLogger(__name__)
 Float = NDArray[np.float32]
 
 VERSION = "1"
-FOUND_IOU = 0.5
 UNCLEAR_IOU = 0.2
 """A movement that overlaps a planted one by less than found and more than this teaches nothing."""
 DOUBT_WEIGHT = 0.2
@@ -197,9 +194,9 @@ def fit(clips: Sequence[Watched], seed: int) -> Any:
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     rows, overlaps = stacked(clips)
-    clear = (overlaps >= FOUND_IOU) | (overlaps <= UNCLEAR_IOU)
-    doubted = doubts(rows[overlaps >= FOUND_IOU], np.random.default_rng(seed))
-    found = np.concatenate([overlaps[clear] >= FOUND_IOU, np.zeros(len(doubted), bool)])
+    clear = (overlaps >= MIN_IOU) | (overlaps <= UNCLEAR_IOU)
+    doubted = doubts(rows[overlaps >= MIN_IOU], np.random.default_rng(seed))
+    found = np.concatenate([overlaps[clear] >= MIN_IOU, np.zeros(len(doubted), bool)])
     weight = np.concatenate([np.ones(clear.sum()), np.full(len(doubted), DOUBT_WEIGHT)])
     model = HistGradientBoostingClassifier(
         max_depth=4,
@@ -274,7 +271,7 @@ def figures(
                 continue
             until_s = offset_s
             claims += 1
-            if shared >= FOUND_IOU and planted not in found:
+            if shared >= MIN_IOU and planted not in found:
                 found.add(planted)
         hits += len(found)
     planted_all = sum(clip.expressions for clip in clips)
@@ -313,7 +310,7 @@ def train(clips: Sequence[Watched], out_dir: Path, seed: int = 0) -> Package:
         "data": DATA,
         "command": f"python -m offline.verdict --out DIR --seed {seed} CLIPS…",
         "witnesses": list(OBJECTIONS),
-        "typical": np.median(rows[overlaps >= FOUND_IOU], axis=0).astype(float).round(4).tolist(),
+        "typical": np.median(rows[overlaps >= MIN_IOU], axis=0).astype(float).round(4).tolist(),
         "clips": len(clips),
         "minutes": round(sum(clip.minutes for clip in clips), 1),
         "people": len(people),
@@ -340,7 +337,7 @@ def train(clips: Sequence[Watched], out_dir: Path, seed: int = 0) -> Package:
             )
         },
     )
-    samples = np.concatenate([rows[overlaps >= FOUND_IOU][:6], rows[overlaps < FOUND_IOU][:6]])
+    samples = np.concatenate([rows[overlaps >= MIN_IOU][:6], rows[overlaps < MIN_IOU][:6]])
     expected = model.predict_proba(samples).astype(np.float32)
     network = export(model)
     package = write_package(out_dir, card, network, samples, expected)

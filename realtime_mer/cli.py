@@ -97,7 +97,7 @@ def analyze(
         typer.Option(
             help="Least movement that counts, in percent of the inter-ocular distance. "
             "Lower finds fainter movements and raises more alarms.",
-            show_default="0.55",
+            show_default="none",
         ),
     ] = None,
 ) -> None:

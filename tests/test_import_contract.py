@@ -9,6 +9,7 @@ import pytest
 
 import engines
 import realtime_mer
+from tests.processes import run_python
 
 ROOT = Path(__file__).parents[1]
 HEAVY = ("torch", "sklearn", "skimage", "onnx", "gradio", "ray")
@@ -41,7 +42,7 @@ def test_the_stream_imports_nothing_that_only_training_needs():
     code = f"import importlib, sys\nfor name in {names!r}: importlib.import_module(name)\n"
     code += f"print([name for name in {HEAVY!r} if name in sys.modules])\n"
     code += "print([n for n in sys.modules if n.split('.')[0] in ('offline', 'demos')])"
-    assert run(code) == ["[]", "[]"]
+    assert run_python(code) == ["[]", "[]"]
 
 
 def test_analysing_a_clip_loads_no_torch(tmp_path):
@@ -53,30 +54,17 @@ def test_analysing_a_clip_loads_no_torch(tmp_path):
         "analyze_file(clip, on_frame=lambda *_: count.append(1), stop=lambda: len(count) > 140)\n"
         f"print([name for name in {HEAVY!r} if name in sys.modules])"
     )
-    assert run(code) == ["[]"]
+    assert run_python(code) == ["[]"]
 
 
 def test_mer_synth_needs_torch_for_nothing():
-    assert run("import sys, offline.cli\nprint('torch' in sys.modules)") == ["False"]
+    assert run_python("import sys, offline.cli\nprint('torch' in sys.modules)") == ["False"]
 
 
 @pytest.mark.parametrize("name", ["realtime_mer", "realtime_mer.cli", "offline.cli"])
 def test_the_command_line_starts_light(name):
-    loaded = run(
+    loaded = run_python(
         f"import sys, {name}\n"
         "print([n for n in ('cv2', 'mediapipe', 'numba', 'av') if n in sys.modules])"
     )
     assert loaded == ["[]"]
-
-
-def run(code: str) -> list[str]:
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.splitlines()

@@ -1,13 +1,13 @@
 """What the wheel carries, so that an installed copy works as the checkout does."""
 
-import subprocess
-import sys
 import zipfile
 from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+
+from tests.processes import run_python
 
 ROOT = Path(__file__).parents[1]
 CARRIED = [
@@ -18,9 +18,13 @@ CARRIED = [
     "realtime_mer/models/default/card.json",
     "realtime_mer/models/default/model.onnx",
     "realtime_mer/models/default/samples.npz",
+    "realtime_mer/models/verdict/card.json",
+    "realtime_mer/models/verdict/model.onnx",
+    "realtime_mer/models/verdict/samples.npz",
     "realtime_mer/sinks/templates/report.css",
     "realtime_mer/sinks/templates/report.html.j2",
     "realtime_mer/sinks/templates/report.js",
+    "realtime_mer/spotting/patterns.npy",
     "realtime_mer/py.typed",
     "engines/py.typed",
     "offline/py.typed",
@@ -36,15 +40,7 @@ def wheel(tmp_path_factory) -> zipfile.ZipFile:
         pytest.skip("hatchling, which builds the wheel, is not installed")
     out = tmp_path_factory.mktemp("wheel")
     code = "import sys; from hatchling.build import build_wheel; print(build_wheel(sys.argv[1]))"
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(out)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    run_python(code, str(out))
     (path,) = out.glob("*.whl")
     assert path.stat().st_size < LARGEST
     with zipfile.ZipFile(path) as archive:

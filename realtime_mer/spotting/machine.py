@@ -41,6 +41,7 @@ class RegionMachine:
     def __init__(self, region: str, columns: list[int], settings: SpotterSettings) -> None:
         self.region = region
         self.columns = columns
+        self.channels = [column // 2 for column in columns[::2]]
         self.state = State.QUIET
         self.excursion = 0.0
         self.threshold = settings.alert_iod
@@ -121,7 +122,7 @@ class Alerts:
         rest = middle_row(history.rows[history.since(now - self._baseline_s)])
         first = None
         for machine in self.machines:
-            noise = float(usual_iod[[c // 2 for c in machine.columns[::2]]].max())
+            noise = float(usual_iod[machine.channels].max())
             if machine.step(now, here, rest, noise) is not State.FALLING:
                 self._announced.discard(machine.region)
             elif machine.region not in self._announced:

@@ -199,6 +199,21 @@ class Spotter:
         best = max(group, key=lambda e: e.score)
         amplitude = max(e.amplitude_iod for e in group)
         candidate = self._candidate((onset, apex, offset), regions, best.score, amplitude)
+        reason = self._hard_limits(candidate)
+        evidence = None
+        if not reason:
+            evidence = self._hear(group, (onset, apex, offset))
+            reason = self._weigh(evidence)
+        if not reason:
+            self._claimed_s = offset
+        else:
+            self._reject(reason, f"{'+'.join(regions)} at {apex:.3f} s")
+        return Decision(candidate, reason, evidence)
+
+    def _hear(
+        self, group: list[Episode], course: tuple[float, float, float]
+    ) -> NDArray[np.float64]:
+        onset, apex, offset = course
         scene = Scene(
             onset_s=onset,
             apex_s=apex,
@@ -209,13 +224,7 @@ class Spotter:
             witness=self._witness,
             names=self._layout.names,
         )
-        evidence = scene.evidence()
-        reason = self._hard_limits(candidate) or self._weigh(evidence)
-        if not reason:
-            self._claimed_s = offset
-        else:
-            self._reject(reason, f"{'+'.join(regions)} at {apex:.3f} s")
-        return Decision(candidate, reason, evidence)
+        return scene.evidence()
 
     def _weigh(self, evidence: NDArray[np.float64]) -> str:
         if self._verdict.probability(evidence) >= self.settings.least_probability:

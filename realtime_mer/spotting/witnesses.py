@@ -118,6 +118,11 @@ class Scene:
 
     def evidence(self) -> NDArray[np.float64]:
         """Return what every witness says, in the order of ``OBJECTIONS``."""
+        says = self._movement_says() | self._surroundings_say()
+        return np.array([says[name] for name in OBJECTIONS])
+
+    def _movement_says(self) -> dict[str, float]:
+        """Hear the movement itself: its size, its course, what the face did beside its pattern."""
         lead = self.lead
         course, match = lead.course, lead.match
         amplitude = course.amplitude_iod
@@ -125,13 +130,10 @@ class Scene:
         during = (course.time_s >= self.onset_s) & (course.time_s <= self.offset_s)
         beside = np.abs(course.beside[during])
         strays = lengths(beside)
+        own = strays * lengths(lead.pattern)
         chin = 2 * self.names.index("chin") + 1
-        shares = _shares(lead.pattern, self.names)
-        shift, turn = self.head_path()
-        kept_more, kept_less = self.eyes_kept()
-        lids = 1 - kept_more
         allies = [e.score for e in self.episodes if e is not lead]
-        says = {
+        return {
             "score": np.log2(max(match.score, 0.1)),
             "amplitude": np.log2(max(amplitude, 1e-4)),
             "noise": np.log2(match.noise_iod),
@@ -146,28 +148,36 @@ class Scene:
             "restless": course.restless,
             "stir": np.log2((1 + lead.stir) / (1 + match.score)),
             "beside": np.log2(0.1 + strays.max(initial=0) / amplitude),
-            "beside_own": np.log2(
-                0.1 + (strays * lengths(lead.pattern)).max(initial=0) / amplitude
-            ),
-            "babble": np.log2(0.1 + self.babble() / amplitude),
+            "beside_own": np.log2(0.1 + own.max(initial=0) / amplitude),
             "chin": np.log2(0.1 + beside[:, chin].max(initial=0) / amplitude),
             "jaw": float(np.clip(course.off[chin] / amplitude, -3, 3)),
             "shape": _roughness(course, self.onset_s, self.apex_s, self.offset_s),
-            "lids": lids,
-            "lid": 1 - kept_less,
-            "lids_brow": lids * shares[0],
-            "shift": np.log2(0.1 + shift / amplitude),
-            "turn": np.log2(0.1 + turn / amplitude),
-            "follows": self.follows_head(course),
-            "pixels": np.log2(0.5 + min(self.pixels_moved(r) for r in lead.regions[:1])),
-            "covered": self.newly_covered(),
-            "age": min(self.onset_s - self.started_s, 4.0),
-            "upper": shares[0],
-            "cheeks": shares[1],
-            "mouth": shares[2],
             "ally": np.log2(1 + max(allies, default=0.0)),
         }
-        return np.array([says[name] for name in OBJECTIONS])
+
+    def _surroundings_say(self) -> dict[str, float]:
+        """Hear eyes, head, mouth and pixels, and where and when it was."""
+        lead = self.lead
+        amplitude = lead.amplitude_iod
+        upper, cheeks, mouth = _shares(lead.pattern, self.names)
+        shift, turn = self.head_path()
+        kept_more, kept_less = self.eyes_kept()
+        lids = 1 - kept_more
+        return {
+            "babble": np.log2(0.1 + self.babble() / amplitude),
+            "lids": lids,
+            "lid": 1 - kept_less,
+            "lids_brow": lids * upper,
+            "shift": np.log2(0.1 + shift / amplitude),
+            "turn": np.log2(0.1 + turn / amplitude),
+            "follows": self.follows_head(lead.course),
+            "pixels": np.log2(0.5 + self.pixels_moved(lead.regions[0])),
+            "covered": self.newly_covered(),
+            "age": min(self.onset_s - self.started_s, 4.0),
+            "upper": upper,
+            "cheeks": cheeks,
+            "mouth": mouth,
+        }
 
     def eyes_kept(self) -> tuple[float, float]:
         """Return how much of each eye's look before the movement was left at its worst moment.
