@@ -27,7 +27,7 @@ class Backend(Protocol):
         """Load the network; opening twice is harmless. Raises ``EngineError``."""
 
     def infer(self, batch: NDArray[Any]) -> NDArray[np.float32]:
-        """Map (N, *input_shape) to probabilities, (N, labels) float32; N may be 0."""
+        """Map (N, *input_shape) to (N, columns) float32, in the card's order; N may be 0."""
 
     def close(self) -> None:
         """Free the network; closing twice is harmless."""

@@ -53,7 +53,7 @@ class OnnxBackend:
         return self
 
     def infer(self, batch: NDArray[Any]) -> NDArray[np.float32]:
-        """Map (N, *input_shape) of the card's dtype to (N, labels) float32 probabilities.
+        """Map (N, *input_shape) of the card's dtype to (N, columns) float32, in the card's order.
 
         Raises
         ------
@@ -65,14 +65,14 @@ class OnnxBackend:
         card = self.package.card
         check_batch(card, batch)
         if not len(batch):
-            return np.zeros((0, len(card.labels)), np.float32)
-        (probabilities,) = self._session.run([card.output_name], {card.input_name: batch})
-        if probabilities.shape != (len(batch), len(card.labels)):
+            return np.zeros((0, len(card.columns)), np.float32)
+        (answers,) = self._session.run([card.output_name], {card.input_name: batch})
+        if answers.shape != (len(batch), len(card.columns)):
             raise EngineError(
-                f"model {card.name} answered {probabilities.shape} to {len(batch)} samples of "
-                f"{len(card.labels)} classes: export it with a free batch axis"
+                f"model {card.name} answered {answers.shape} to {len(batch)} samples of "
+                f"{len(card.columns)} columns: export it with a free batch axis"
             )
-        return np.asarray(probabilities, np.float32)
+        return np.asarray(answers, np.float32)
 
     def close(self) -> None:
         """Free the network."""

@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 
 CARD, MODEL, SAMPLES = "card.json", "model.onnx", "samples.npz"
 DTYPES = ("float32", "float16", "uint8")
+LATER = frozenset({"scores"})
+"""Entries that cards of older packages do not have."""
 
 
 class PackageError(ValueError):
@@ -36,13 +38,14 @@ class Card:
     name, version
         ``name`` is short and file-name safe; ``version`` rises with every retraining.
     labels
-        Class names in the order of the output's columns.
+        Class names in the order of the output's first columns.
     recipe
         Name of the preprocessing that makes the input; training and live use the same one.
     input_name, input_shape, input_dtype
         The network's input; the shape is one sample's, without the batch axis.
     output_name
-        The network's output, (batch, len(labels)) probabilities.
+        The network's one output, (batch, len(columns)): first the probabilities of ``labels``,
+        which sum to 1, then ``scores``.
     licence, limits
         Licence identifier of the weights; in plain words what the model cannot do.
     training
@@ -51,6 +54,8 @@ class Card:
         JSON-ready figures, each beside the protocol that gave it.
     sha256
         Of ``model.onnx``, lower-case hexadecimal; filled in by ``write_package``.
+    scores
+        Names of the output's further columns, each an independent number between 0 and 1.
     """
 
     name: str
@@ -66,16 +71,24 @@ class Card:
     training: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
     sha256: str = ""
+    scores: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.name or not self.name.replace("-", "").replace("_", "").isalnum():
             raise PackageError(f"card: name {self.name!r} must be letters, digits, - and _ only")
         if len(self.labels) < 2 or len(set(self.labels)) != len(self.labels):
             raise PackageError(f"card: labels must be two or more distinct names: {self.labels}")
+        if len(set(self.columns)) != len(self.columns):
+            raise PackageError(f"card: scores must be distinct names, no labels: {self.scores}")
         if not self.input_shape or min(self.input_shape) < 1:
             raise PackageError(f"card: input_shape must be positive sizes, got {self.input_shape}")
         if self.input_dtype not in DTYPES:
             raise PackageError(f"card: input_dtype {self.input_dtype!r} is none of {DTYPES}")
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What the output's columns hold, in order: ``labels``, then ``scores``."""
+        return self.labels + self.scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +105,12 @@ class Package:
         return f"{self.card.name}@{self.card.sha256[:8]}"
 
     def samples(self) -> tuple[NDArray[Any], NDArray[np.float32]]:
-        """Read golden inputs, (N, *input_shape), and outputs, (N, labels), for parity checks.
+        """Read golden inputs, (N, *input_shape), and outputs, (N, columns), for parity checks.
 
         Raises
         ------
         PackageError
-            If ``samples.npz`` is missing, unreadable or of other shapes than the card's.
+            If ``samples.npz`` is missing, unreadable or contradicts the card.
         """
         path = self.folder / SAMPLES
         try:
@@ -153,7 +166,7 @@ def write_package(
     model
         The ONNX file's bytes, weights inside.
     inputs, outputs
-        Golden samples: (N, *input_shape) of the card's dtype and (N, labels) float32.
+        Golden samples: (N, *input_shape) of the card's dtype and (N, columns) float32.
 
     Raises
     ------
@@ -189,12 +202,12 @@ def _read_card(path: Path) -> Card:
         ) from error
     known = {entry.name for entry in fields(Card)}
     given = set(raw) if isinstance(raw, dict) else set()
-    if given != known:
-        raise PackageError(
-            f"{path}: missing entries {sorted(known - given)}, unknown {sorted(given - known)}"
-        )
+    missing, unknown = known - given - LATER, given - known
+    if missing or unknown:
+        raise PackageError(f"{path}: missing entries {sorted(missing)}, unknown {sorted(unknown)}")
     try:
         raw["labels"] = tuple(str(label) for label in raw["labels"])
+        raw["scores"] = tuple(str(score) for score in raw.get("scores", ()))
         raw["input_shape"] = tuple(int(size) for size in raw["input_shape"])
         return Card(**raw)
     except (TypeError, ValueError, AttributeError) as error:
@@ -207,10 +220,13 @@ def _check_samples(card: Card, inputs: NDArray[Any], outputs: NDArray[Any]) -> N
     if (
         inputs.shape[1:] != card.input_shape
         or inputs.dtype.name != card.input_dtype
-        or outputs.shape != (len(inputs), len(card.labels))
+        or outputs.shape != (len(inputs), len(card.columns))
         or outputs.dtype != np.float32
     ):
         raise PackageError(
-            f"golden samples: the card wants {wanted}outputs (N, {len(card.labels)}) float32; "
+            f"golden samples: the card wants {wanted}outputs (N, {len(card.columns)}) float32; "
             f"got {inputs.shape} {inputs.dtype} and {outputs.shape} {outputs.dtype}"
         )
+    scores = outputs[:, len(card.labels) :]
+    if not ((scores >= 0) & (scores <= 1)).all():
+        raise PackageError("golden samples: the card's scores must lie between 0 and 1")

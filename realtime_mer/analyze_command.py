@@ -213,7 +213,9 @@ def _table(analysis: Analysis) -> Table:
     table = Table(title=title, title_justify="left", box=SIMPLE)
     for column in ("#", "onset s", "apex s", "offset s", "ms", "looks", "p", "score", "moved"):
         left = column in ("looks", "moved")
-        table.add_column(column, justify="left" if left else "right", overflow="fold")
+        table.add_column(
+            column, justify="left" if left else "right", overflow="fold", no_wrap=column != "moved"
+        )
     for event in analysis.events:
         c = event.candidate
         table.add_row(
@@ -225,6 +227,6 @@ def _table(analysis: Analysis) -> Table:
             event.emotion,
             f"{event.confidence:.2f}",
             f"{c.spot_score:.1f}",
-            "\n".join(region.replace("_", " ") for region in c.regions),
+            (event.action_unit_text or "+".join(c.regions)).replace("_", " ").replace("+", "\n"),
         )
     return table

@@ -7,13 +7,33 @@ decode order; *left* and *right* are the subject's, not the viewer's.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
 EMOTIONS = ("negative", "positive", "surprise")
 """Class order of every probability vector in the project (MEGC2019's three classes)."""
+NONE = "none"
+"""What an expression is called that the model takes for none of ``EMOTIONS``."""
+
+ACTION_UNIT_GROUPS: Mapping[str, tuple[int, ...]] = MappingProxyType({
+    "brow_raise": (1, 2),
+    "brow_lower": (4,),
+    "lid_tighten": (6, 7),
+    "nose_wrinkle": (9,),
+    "upper_lip_raise": (10,),
+    "lip_corner_pull": (12,),
+    "dimple": (14,),
+    "lip_corner_drop": (15,),
+    "chin_raise": (17,),
+    "lips_part": (25, 26),
+})  # fmt: skip
+"""Movements that a model may tell of, with their numbers in FACS (Ekman, Friesen, Hager 2002)."""
+ACTION_UNIT_SHOWN = 0.5
+"""A group is named where its score reaches this."""
 
 MIN_DURATION_S = 1 / 25
 MAX_DURATION_S = 1 / 2
@@ -107,9 +127,15 @@ class Event:
     candidate
         When and where.
     probabilities
-        One number for each of ``EMOTIONS``, in that order, summing to 1.
+        One number for each of ``EMOTIONS``, in that order, summing to 1: how likely each is,
+        given that it is one of them.
     model, engine
         Model package ``name@sha256-prefix`` and the backend that ran it.
+    p_none
+        Probability that it is none of ``EMOTIONS``; 0 of a model that does not know of that.
+    action_units
+        Group of ``ACTION_UNIT_GROUPS`` → (right, left): independent scores between 0 and 1 for
+        the subject's two sides. Empty if the model gives none.
     """
 
     event_id: int
@@ -117,16 +143,45 @@ class Event:
     probabilities: tuple[float, ...]
     model: str
     engine: str
+    p_none: float = 0.0
+    action_units: Mapping[str, tuple[float, float]] = field(default_factory=dict, hash=False)
 
     @property
     def emotion(self) -> str:
-        """The most probable of ``EMOTIONS``."""
+        """``NONE`` where that is likelier than not, else the most probable of ``EMOTIONS``."""
+        if self.p_none > 0.5:
+            return NONE
         return EMOTIONS[int(np.argmax(self.probabilities))]
 
     @property
     def confidence(self) -> float:
-        """Probability of ``emotion``."""
-        return max(self.probabilities)
+        """Probability of ``emotion``, the chance that it is none of them taken into account.
+
+        So it is ``p_none``, or what ``1 - p_none`` leaves to the likeliest of ``EMOTIONS``, and
+        can be low although that one is far ahead of the others: then it may well be no emotion.
+        """
+        if self.emotion == NONE:
+            return self.p_none
+        return (1 - self.p_none) * max(self.probabilities)
+
+    @property
+    def action_unit_text(self) -> str:
+        """Groups that reach ``ACTION_UNIT_SHOWN``, strongest first, joined by ``+``.
+
+        A group that only one of the subject's sides reaches ends in ``_right`` or ``_left``:
+        ``brow_raise+lip_corner_pull_left``.
+        """
+        strongest = {group: max(sides) for group, sides in self.action_units.items()}
+        shown = [group for group, score in strongest.items() if score >= ACTION_UNIT_SHOWN]
+        shown.sort(key=lambda group: -strongest[group])
+        return "+".join(group + _side(*self.action_units[group]) for group in shown)
+
+
+def _side(right: float, left: float) -> str:
+    """Return which side alone reaches ``ACTION_UNIT_SHOWN``, as a suffix; nothing for both."""
+    if right >= ACTION_UNIT_SHOWN and left >= ACTION_UNIT_SHOWN:
+        return ""
+    return "_right" if right > left else "_left"
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from realtime_mer.latency import LatencyBook
 from realtime_mer.motion.keyframes import key_frames_by_time
 from realtime_mer.motion.residual import rrs
 from realtime_mer.recipes import CandidateFrames
-from realtime_mer.recognizer import Recognizer
+from realtime_mer.recognizer import Recognition, Recognizer
 from realtime_mer.ring import FaceRing, FaceSpan
 from realtime_mer.spotting import Decision, Spotter, SpotterSettings
 
@@ -127,12 +127,18 @@ class Pipeline:
         self._events += 1
         span = self._span(candidate)
         with self.latency.measure("recognition"):
-            probabilities = self._classify(span, candidate)
+            said = self._classify(span, candidate)
         if self._keep_evidence:
             with self.latency.measure("evidence"):
                 self.evidence[self._events] = make_evidence(span, candidate)
         return Event(
-            self._events, candidate, probabilities, self.recognizer.model, self.recognizer.engine
+            self._events,
+            candidate,
+            said.probabilities,
+            self.recognizer.model,
+            self.recognizer.engine,
+            said.p_none,
+            said.action_units,
         )
 
     def _span(self, candidate: Candidate) -> FaceSpan:
@@ -141,7 +147,7 @@ class Pipeline:
         first_index = int(kept.index[min(first, kept.nearest(candidate.onset_frame))])
         return self._ring.span(first_index, candidate.offset_frame)
 
-    def _classify(self, span: FaceSpan, candidate: Candidate) -> tuple[float, ...]:
+    def _classify(self, span: FaceSpan, candidate: Candidate) -> Recognition:
         frames = candidate_frames(span, candidate)
         return self.recognizer.recognize(frames)
 

@@ -3,16 +3,39 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
 import numpy as np
 
-from engines import Backend, EngineError, Package, PackageError, load_package, open_backend
+from engines import Backend, Card, EngineError, Package, PackageError, load_package, open_backend
 from realtime_mer.errors import ModelError
-from realtime_mer.events import EMOTIONS
+from realtime_mer.events import ACTION_UNIT_GROUPS, EMOTIONS, NONE
 from realtime_mer.face.topology import CROP
 from realtime_mer.recipes import CandidateFrames, recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Recognition:
+    """What a model says of one candidate; the attributes are those of ``events.Event``.
+
+    Attributes
+    ----------
+    probabilities
+        One number for each of ``EMOTIONS``, in that order, summing to 1, given that it is one
+        of them.
+    p_none
+        Probability that it is none of them; 0 of a model that does not know of that.
+    action_units
+        Group of ``ACTION_UNIT_GROUPS`` → (right, left) scores between 0 and 1, the subject's
+        sides. Empty if the model gives none.
+    """
+
+    probabilities: tuple[float, ...]
+    p_none: float
+    action_units: Mapping[str, tuple[float, float]]
 
 
 class Recognizer:
@@ -21,7 +44,9 @@ class Recognizer:
     Parameters
     ----------
     package
-        A verified model package whose labels are ``EMOTIONS``, in any order.
+        A verified model package whose labels are ``EMOTIONS``, perhaps with ``NONE``, in any
+        order. Its scores, if it has any, are named ``<group>_right`` and ``<group>_left`` after
+        ``ACTION_UNIT_GROUPS``.
     backend
         An open backend that runs it; the recogniser closes it in ``close``.
 
@@ -35,29 +60,31 @@ class Recognizer:
     Raises
     ------
     ModelError
-        If the package has other labels or an unknown recipe.
+        If the package has other labels or scores, or an unknown recipe.
     """
 
     def __init__(self, package: Package, backend: Backend) -> None:
         card = package.card
-        if set(card.labels) != set(EMOTIONS):
+        if set(card.labels) - {NONE} != set(EMOTIONS):
             raise ModelError(
                 f"model {card.name} tells apart {', '.join(card.labels)}; the stream needs "
-                f"{', '.join(EMOTIONS)}"
+                f"{', '.join(EMOTIONS)}, and takes {NONE} besides"
             )
         try:
             self._recipe = recipe(card.recipe)
         except ValueError as error:
             raise ModelError(f"model {card.name}: {error}") from error
         self._order = [card.labels.index(emotion) for emotion in EMOTIONS]
+        self._none = card.labels.index(NONE) if NONE in card.labels else None
+        self._sides = _action_unit_columns(card)
         self._shape = card.input_shape
         self._backend = backend
         self.model = package.model_id
         self.engine = backend.name
         self.trained_on = str(card.training.get("data", ""))
 
-    def recognize(self, frames: CandidateFrames) -> tuple[float, ...]:
-        """Return one probability for each of ``EMOTIONS``, in that order, summing to 1.
+    def recognize(self, frames: CandidateFrames) -> Recognition:
+        """Return what the model says of a candidate.
 
         Raises
         ------
@@ -73,8 +100,18 @@ class Recognizer:
             answer = self._backend.infer(sample[None])[0].astype(np.float64)
         except EngineError as error:
             raise ModelError(str(error)) from error
-        ordered = answer[self._order]
-        return tuple(float(p) for p in ordered / ordered.sum())
+        known = answer[self._order]
+        none = 0.0 if self._none is None else float(answer[self._none])
+        # A model as sure as can be of "none of these" leaves nothing to share out.
+        shares = known / known.sum() if known.any() else np.full(len(EMOTIONS), 1 / len(EMOTIONS))
+        return Recognition(
+            tuple(float(p) for p in shares),
+            none / (none + float(known.sum())) if none else 0.0,
+            {
+                group: (float(answer[right]), float(answer[left]))
+                for group, (right, left) in self._sides.items()
+            },
+        )
 
     def warm_up(self) -> None:
         """Run once on blank pictures, so that the first event need not wait for tables."""
@@ -90,6 +127,26 @@ class Recognizer:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _action_unit_columns(card: Card) -> dict[str, tuple[int, int]]:
+    """Return group → columns of its right and left score.
+
+    Raises
+    ------
+    ModelError
+        If the card has a score of another name, or that of one side only.
+    """
+    names = {group: (f"{group}_right", f"{group}_left") for group in ACTION_UNIT_GROUPS}
+    given = {group: pair for group, pair in names.items() if set(pair) <= set(card.scores)}
+    rest = [name for name in card.scores if all(name not in pair for pair in given.values())]
+    if rest:
+        raise ModelError(
+            f"model {card.name} gives the scores {', '.join(rest)}; the stream reads <group>_right "
+            f"and <group>_left, always both, of {', '.join(ACTION_UNIT_GROUPS)}"
+        )
+    at = card.columns.index
+    return {group: (at(right), at(left)) for group, (right, left) in given.items()}
 
 
 def open_recognizer(

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines import load_package, write_package
+from offline.metrics import confusion_matrix, score
 from offline.synthesis.action_units import draw_activation, scaled_to_peak
 from offline.synthesis.clip_spec import ClipSpec, Distractor, MicroExpression
 from offline.synthesis.portrait import Portrait
@@ -162,9 +163,7 @@ def figures(rows: Sequence[tuple[str, Rendered, tuple[float, ...]]]) -> dict[str
 
 
 def _uf1(labels: NDArray[np.int64], predicted: NDArray[np.int64]) -> float:
-    from offline.training import macro_f1
-
-    return round(macro_f1(labels, predicted), 3)
+    return round(score(confusion_matrix(labels, predicted, len(EMOTIONS))).uf1, 3)
 
 
 def _views(path: Path) -> Iterator[FaceView]:
@@ -225,7 +224,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for name, event in draw_rendered(
             portraits or [Portrait.astronaut()], options.clips, options.seed
         ):
-            rows.append((name, event, recognizer.recognize(event.frames)))
+            rows.append((name, event, recognizer.recognize(event.frames).probabilities))
     answer = {"model": recognizer.model, "clips": options.clips, "seed": options.seed}
     answer |= figures(rows)
     if options.record:

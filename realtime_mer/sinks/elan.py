@@ -1,8 +1,9 @@
 """``events.eaf``: the events as annotations beside the video in ELAN (EAF 3.0).
 
-Tiers: ``faceN/candidate`` (onset to offset), ``faceN/apex`` (one frame long), ``faceN/emotion``
-and ``gaps``. Annotations of one tier never overlap; where events do, the later one goes to a
-further tier, ``faceN/candidate/2``. Annotation times are media milliseconds.
+Tiers: ``faceN/candidate`` (onset to offset), ``faceN/apex`` (one frame long), ``faceN/emotion``,
+``faceN/action units`` (where the model names any) and ``gaps``. Annotations of one tier never
+overlap; where events do, the later one goes to a further tier, ``faceN/candidate/2``. Annotation
+times are media milliseconds.
 """
 
 from __future__ import annotations
@@ -84,6 +85,11 @@ def tiers_of(analysis: Analysis, table: Sequence[Row]) -> dict[str, list[Interva
             tiers,
             f"face{face}/emotion",
             (i._replace(text=f"{row.emotion} {row.confidence:.2f}") for row, i in spans),
+        )
+        _lay(
+            tiers,
+            f"face{face}/action units",
+            (i._replace(text=row.action_units) for row, i in spans if row.action_units),
         )
     _lay(
         tiers,

@@ -10,12 +10,22 @@ import base64
 import hashlib
 import json
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from realtime_mer.events import EMOTIONS, MIN_DURATION_S, Analysis, MediaInfo
+from realtime_mer.events import (
+    ACTION_UNIT_GROUPS,
+    ACTION_UNIT_SHOWN,
+    EMOTIONS,
+    MIN_DURATION_S,
+    NONE,
+    Analysis,
+    Event,
+    MediaInfo,
+)
 from realtime_mer.sinks import drawing, timeline
 from realtime_mer.sinks.facts import details, groups, listed, number, rejected
 from realtime_mer.sinks.pictures import KINDS, data_uris
@@ -64,12 +74,23 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"clock": clock, "decimals": decimals, "spoken": spoken, "plain": plain}
+    environment.filters |= {
+        "clock": clock,
+        "decimals": decimals,
+        "emotion": _emotion,
+        "plain": plain,
+        "spoken": spoken,
+    }
     return environment
 
 
 def _hash(text: str) -> str:
     return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
+
+
+def _emotion(name: str) -> str:
+    """Return an event's ``emotion`` in words."""
+    return "none of these" if name == NONE else name
 
 
 def _facts(media: MediaInfo) -> str:
@@ -82,8 +103,8 @@ def _facts(media: MediaInfo) -> str:
 
 def _tiles(analysis: Analysis, summary: Mapping[str, object]) -> list[dict[str, str]]:
     media, gaps = analysis.media, len(analysis.gaps)
-    each = [sum(event.emotion == emotion for event in analysis.events) for emotion in EMOTIONS]
-    split = ", ".join(f"{n} {e}" for n, e in zip(each, EMOTIONS, strict=True) if n)
+    each = Counter(event.emotion for event in analysis.events)
+    split = ", ".join(f"{each[e]} {_emotion(e)}" for e in (*EMOTIONS, NONE) if each[e])
     analysed, duration = number(summary, "analysed_s"), number(summary, "duration_s")
     fps = number(summary, "measured_fps")
     return [
@@ -192,7 +213,8 @@ def _island(
 
 def _cards(analysis: Analysis, table: Sequence[Row]) -> list[dict[str, object]]:
     pictures = data_uris(analysis.evidence, table)
-    return [_card(row, pictures[row.event_id]) for row in table]
+    units = {event.event_id: _units(event) for event in analysis.events}
+    return [_card(row, pictures[row.event_id]) | {"units": units[row.event_id]} for row in table]
 
 
 def _card(row: Row, pictures: Mapping[str, str]) -> dict[str, object]:
@@ -201,14 +223,36 @@ def _card(row: Row, pictures: Mapping[str, str]) -> dict[str, object]:
         "apex": (row.apex_s, row.apex_frame),
         "offset": (row.offset_s, row.offset_frame),
     }
-    probabilities = (row.p_negative, row.p_positive, row.p_surprise)
+    shares = (row.p_negative, row.p_positive, row.p_surprise)
+    looks = [(e, (1 - row.p_none) * p) for e, p in zip(EMOTIONS, shares, strict=True)]
+    if row.p_none > 0:
+        looks.append((NONE, row.p_none))
     return {
         "row": row,
         "regions": [spoken(region) for region in row.regions.split("+") if region],
         "pictures": [(kind, pictures.get(kind), moments.get(kind)) for kind in KINDS],
-        "bars": [
-            (emotion, decimals(100 * p, 0) or "–", round(100 * p, 1) if math.isfinite(p) else 0)
-            for emotion, p in zip(EMOTIONS, probabilities, strict=True)
-        ],
+        "moved": [spoken(group) for group in row.action_units.split("+") if group],
+        "bars": [(emotion, *_percent(p)) for emotion, p in looks],
         "unclear": not row.confidence >= 0.5,
     }
+
+
+def _units(event: Event) -> list[dict[str, object]]:
+    """Return how strongly the model sees each group of action units, empty where it tells none."""
+    return [
+        {
+            "name": spoken(group),
+            "numbers": "+".join(map(str, ACTION_UNIT_GROUPS[group])),
+            "right": _percent(right),
+            "left": _percent(left),
+            "shown": max(right, left) >= ACTION_UNIT_SHOWN,
+        }
+        for group, (right, left) in event.action_units.items()
+    ]
+
+
+def _percent(share: float) -> tuple[str, float]:
+    """Return a number between 0 and 1 as (text, width) in percent."""
+    if not math.isfinite(share):
+        return "–", 0
+    return decimals(100 * share, 0), round(100 * share, 1)

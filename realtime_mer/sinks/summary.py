@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from realtime_mer.events import EMOTIONS, Analysis, Gap
+from realtime_mer.events import EMOTIONS, NONE, Analysis, Gap
 from realtime_mer.sinks.text import plain
 
 
@@ -60,7 +60,8 @@ def _basics(analysis: Analysis) -> dict[str, object]:
         "measured_fps": round(media.fps, 6) if math.isfinite(media.fps) else None,
         "events": len(events),
         "events_per_emotion": {
-            emotion: sum(event.emotion == emotion for event in events) for emotion in EMOTIONS
+            emotion: sum(event.emotion == emotion for event in events)
+            for emotion in (*EMOTIONS, NONE)
         },
         "analysed_s": round(analysed_s, 6),
         "not_seen_s": round(not_seen_s, 6),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, fields
 
-from realtime_mer.events import EMOTIONS, Analysis, Event
+from realtime_mer.events import ACTION_UNIT_GROUPS, EMOTIONS, Analysis, Event
 from realtime_mer.sinks.text import decimals, plain, spreadsheet_safe
 
 
@@ -14,7 +14,8 @@ class Row:
     """One event; the attributes are the columns of ``events.csv``, in their order.
 
     Frames count from 0 in decode order and are inclusive; ``…_s`` are media seconds;
-    ``duration_ms`` is offset minus onset; ``regions`` is joined by ``+``, strongest first.
+    ``duration_ms`` is offset minus onset; ``regions`` and ``action_units`` are joined by ``+``,
+    strongest first; ``au_…`` is the larger score of the two sides, NaN where the model gives none.
     """
 
     event_id: int
@@ -37,6 +38,18 @@ class Row:
     quality: float
     model: str
     engine: str
+    p_none: float
+    action_units: str
+    au_brow_raise: float
+    au_brow_lower: float
+    au_lid_tighten: float
+    au_nose_wrinkle: float
+    au_upper_lip_raise: float
+    au_lip_corner_pull: float
+    au_dimple: float
+    au_lip_corner_drop: float
+    au_chin_raise: float
+    au_lips_part: float
 
     def cells(self) -> tuple[str, ...]:
         """Return the row as text, one cell per column, safe to open in a spreadsheet."""
@@ -64,6 +77,8 @@ def _row(event: Event) -> Row:
     candidate = event.candidate
     _refuse_unusable(event)
     negative, positive, surprise = (float(p) for p in event.probabilities)
+    unsaid = (math.nan, math.nan)
+    units = {f"au_{g}": float(max(event.action_units.get(g, unsaid))) for g in ACTION_UNIT_GROUPS}
     return Row(
         event_id=int(event.event_id),
         segment=int(candidate.segment),
@@ -85,6 +100,9 @@ def _row(event: Event) -> Row:
         quality=float(candidate.quality),
         model=plain(event.model),
         engine=plain(event.engine),
+        p_none=float(event.p_none),
+        action_units=event.action_unit_text,
+        **units,
     )
 
 

@@ -31,8 +31,8 @@ def escape(text: str) -> str:
 def _cue(row: Row, player_start: float) -> str:
     start = max(0, round((row.onset_s - player_start) * 1000))
     end = max(start + 1, round((row.offset_s - player_start) * 1000))
-    where = f" · {row.regions}" if row.regions else ""
-    words = f"#{row.event_id} {row.emotion} {row.confidence:.2f}{where}"
+    looks = f"#{row.event_id} {row.emotion} {row.confidence:.2f}"
+    words = " · ".join(text for text in (looks, row.regions, row.action_units) if text)
     return f"event-{row.event_id}\n{_timestamp(start)} --> {_timestamp(end)}\n{escape(words)}"
 
 

@@ -27,6 +27,31 @@ def tiny_card(**changes) -> Card:
     return Card(**(entries | changes))
 
 
+def tiny_scored_onnx() -> bytes:
+    """The tiny network and, as a score, the sigmoid of its first logit."""
+    model = onnx.load_from_string(tiny_onnx())
+    (output,) = model.graph.output
+    model.graph.node.extend(
+        [
+            helper.make_node("Sigmoid", ["logits"], ["sure"]),
+            helper.make_node("Slice", ["sure", "from", "to", "axis"], ["score"]),
+            helper.make_node("Concat", [output.name, "score"], ["answers"], axis=1),
+        ]
+    )
+    for name, place in (("from", 0), ("to", 1), ("axis", 1)):
+        model.graph.initializer.append(numpy_helper.from_array(np.array([place]), name))
+    del model.graph.output[:]
+    model.graph.output.append(helper.make_tensor_value_info("answers", TensorProto.FLOAT, ["N", 4]))
+    onnx.checker.check_model(model)
+    return model.SerializeToString()
+
+
+def tiny_scored_reference(batch: np.ndarray) -> np.ndarray:
+    logits = batch.reshape(-1, int(np.prod(SHAPE))) @ tiny_weights()
+    score = 1 / (1 + np.exp(-logits[:, :1]))
+    return np.hstack([tiny_reference(batch), score]).astype(np.float32)
+
+
 def tiny_weights() -> np.ndarray:
     return np.random.default_rng(0).normal(0, 0.3, (int(np.prod(SHAPE)), 3)).astype(np.float32)
 
@@ -54,6 +79,14 @@ def tiny_reference(batch: np.ndarray) -> np.ndarray:
     logits = batch.reshape(-1, int(np.prod(SHAPE))) @ tiny_weights()
     powers = np.exp(logits - logits.max(1, keepdims=True))
     return (powers / powers.sum(1, keepdims=True)).astype(np.float32)
+
+
+@pytest.fixture
+def scored(tmp_path) -> Package:
+    inputs = np.random.default_rng(1).normal(size=(5, *SHAPE)).astype(np.float32)
+    card = tiny_card(scores=("smile_left",), output_name="answers")
+    reference = tiny_scored_reference(inputs)
+    return write_package(tmp_path / "scored", card, tiny_scored_onnx(), inputs, reference)
 
 
 @pytest.fixture

@@ -5,7 +5,13 @@ import pytest
 
 from engines import EngineError, available_engines, open_backend, write_package
 from engines.onnx_backend import OnnxBackend
-from tests.engines.conftest import SHAPE, tiny_card, tiny_onnx, tiny_reference
+from tests.engines.conftest import (
+    SHAPE,
+    tiny_card,
+    tiny_onnx,
+    tiny_reference,
+    tiny_scored_reference,
+)
 
 
 def repackaged(tiny, **changes):
@@ -21,11 +27,32 @@ def test_any_batch_gives_the_reference_probabilities(tiny, count):
     np.testing.assert_allclose(found, tiny_reference(batch), atol=1e-6)
 
 
-def test_golden_samples_hold(tiny):
-    inputs, outputs = tiny.samples()
-    with open_backend(tiny) as backend:
+@pytest.mark.parametrize("name", ["tiny", "scored"])
+def test_golden_samples_hold(name, request):
+    package = request.getfixturevalue(name)
+    inputs, outputs = package.samples()
+    with open_backend(package) as backend:
         assert backend.name == "onnxruntime-cpu"
         np.testing.assert_allclose(backend.infer(inputs), outputs, atol=1e-6)
+
+
+@pytest.mark.parametrize("count", [0, 1, 7])
+def test_scores_stand_behind_the_probabilities(scored, count):
+    batch = np.random.default_rng(count).normal(size=(count, *SHAPE)).astype(np.float32)
+    with OnnxBackend(scored) as backend:
+        found = backend.infer(batch)
+    assert found.shape == (count, 4)
+    np.testing.assert_allclose(found, tiny_scored_reference(batch), atol=1e-6)
+
+
+@pytest.mark.parametrize(("name", "scores"), [("tiny", ("smile",)), ("scored", ())])
+def test_a_card_with_scores_that_the_network_has_not_is_refused(name, scores, request):
+    package = repackaged(request.getfixturevalue(name), scores=scores)
+    with (
+        OnnxBackend(package) as backend,
+        pytest.raises(EngineError, match=f"of {3 + len(scores)} columns"),
+    ):
+        backend.infer(np.zeros((1, *SHAPE), np.float32))
 
 
 def test_life_cycle(tiny):

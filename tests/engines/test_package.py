@@ -23,6 +23,23 @@ def test_a_written_package_reads_back_equal(tiny):
     ]
 
 
+def test_scores_are_read_back_behind_the_labels(scored):
+    loaded = load_package(scored.folder)
+    assert loaded == scored
+    assert loaded.card.scores == ("smile_left",)
+    assert loaded.card.columns == ("negative", "positive", "surprise", "smile_left")
+    assert loaded.samples()[1].shape == (5, 4)
+
+
+def test_a_card_from_before_there_were_scores_still_reads(tiny):
+    path = tiny.folder / "card.json"
+    card = json.loads(path.read_text())
+    assert card.pop("scores") == []
+    path.write_text(json.dumps(card))
+    assert load_package(tiny.folder) == tiny
+    assert tiny.card.columns == tiny.card.labels
+
+
 def test_one_flipped_bit_in_the_network_is_refused(tiny):
     path = tiny.folder / "model.onnx"
     data = bytearray(path.read_bytes())
@@ -62,6 +79,8 @@ def test_a_card_that_is_no_card_is_refused(tiny, text):
         {"name": "../up"},
         {"labels": ("one",)},
         {"labels": ("one", "one")},
+        {"scores": ("smile", "smile")},
+        {"scores": ("positive",)},
         {"input_shape": ()},
         {"input_shape": (2, 0)},
         {"input_dtype": "complex64"},
@@ -77,6 +96,21 @@ def test_samples_that_contradict_the_card_are_refused(tmp_path):
     with pytest.raises(PackageError, match="golden samples"):
         write_package(tmp_path, tiny_card(), b"", inputs, np.zeros((2, 3), np.float32))
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("columns", [3, 5])
+def test_samples_have_a_column_for_every_score(tmp_path, columns):
+    samples = np.zeros((2, *SHAPE), np.float32), np.zeros((2, columns), np.float32)
+    with pytest.raises(PackageError, match=r"golden samples: .*outputs \(N, 4\)"):
+        write_package(tmp_path, tiny_card(scores=("smile",)), b"", *samples)
+
+
+@pytest.mark.parametrize("score", [-0.1, 1.1, float("nan")])
+def test_scores_lie_between_0_and_1(tmp_path, score):
+    outputs = np.array([[0.2, 0.3, 0.5, score]], np.float32)
+    inputs = np.zeros((1, *SHAPE), np.float32)
+    with pytest.raises(PackageError, match="between 0 and 1"):
+        write_package(tmp_path, tiny_card(scores=("smile",)), b"", inputs, outputs)
 
 
 def test_pickled_samples_are_not_unpickled(tiny):

@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from rich.console import Console
 
 from realtime_mer.analysis import analyze_file, analyze_source
 from realtime_mer.analyze_command import analyze_inputs
@@ -17,6 +18,7 @@ from realtime_mer.face.mesh import MediaPipeMesh
 from realtime_mer.sinks import FILES
 from realtime_mer.sources import open_source
 from tests.conftest import SAMPLE_RATE
+from tests.realtime_mer.full_model import write_full
 from tests.realtime_mer.sources.media import write_video
 
 RAISE_S = (42 / SAMPLE_RATE, 67 / SAMPLE_RATE)
@@ -75,6 +77,26 @@ def test_the_planted_raise_is_found(threaded):
     assert overlaps(threaded, *RAISE_S)
     assert [event.event_id for event in threaded.events] == sorted(threaded.evidence)
     assert threaded.events[0].emotion == "surprise"
+
+
+def test_all_that_a_model_tells_comes_out(clip, tmp_path):
+    console = Console(record=True, width=100)
+    full = write_full(tmp_path / "full", p_none=0.7)
+    assert analyze_inputs([str(clip)], tmp_path / "out", model=full, console=console) == 0
+    said = console.export_text()
+    assert "none" in said
+    assert "lips part" in said
+    folder = tmp_path / "out" / clip.stem
+    with (folder / "events.csv").open(encoding="utf-8", newline="") as file:
+        row = next(csv.DictReader(file))
+    assert (row["emotion"], row["confidence"], row["p_none"]) == ("none", "0.7000", "0.7000")
+    assert row["p_negative"] == row["p_positive"] == row["p_surprise"] == "0.3333"
+    assert row["action_units"].startswith("lips_part+chin_raise+")
+    assert row["action_units"].endswith("+brow_raise")
+    assert float(row["au_brow_raise"]) == pytest.approx(1 / (1 + np.exp(-1)), abs=1e-4)
+    counted = json.loads((folder / "summary.json").read_text())["events_per_emotion"]
+    assert counted["none"] == sum(counted.values()) >= 1
+    assert "Looks like <b>none of these</b>" in (folder / "report.html").read_text()
 
 
 def test_evidence_is_four_pictures_of_the_crop(threaded):

@@ -25,7 +25,8 @@ from tests.realtime_mer.sources.media import write_audio, write_video
 COLUMNS = (
     "event_id,segment,face_id,onset_frame,apex_frame,offset_frame,onset_s,apex_s,offset_s,"
     "duration_ms,emotion,confidence,p_negative,p_positive,p_surprise,regions,spot_score,quality,"
-    "model,engine"
+    "model,engine,p_none,action_units,au_brow_raise,au_brow_lower,au_lid_tighten,au_nose_wrinkle,"
+    "au_upper_lip_raise,au_lip_corner_pull,au_dimple,au_lip_corner_drop,au_chin_raise,au_lips_part"
 )
 NO_TEXT = os.fsdecode(b"\xff\xfe.mp4")
 MER = [sys.executable, "-c", "from realtime_mer.cli import main; main()"]

@@ -56,7 +56,7 @@ def test_the_bundled_model_reads_rendered_videos():
     """Two clips of a bent astronaut at 60 and 30 fps: far above the chance level of 1/3."""
     with open_recognizer() as recognizer:
         rows = [
-            (name, found, recognizer.recognize(found.frames))
+            (name, found, recognizer.recognize(found.frames).probabilities)
             for name, found in rendered_eval.draw_rendered([Portrait.astronaut()], 2, seed=4)
         ]
     assert len(rows) >= 10

@@ -43,9 +43,21 @@ def test_nothing_found_still_opens_with_its_tiers(tmp_path):
         "face0/candidate",
         "face0/apex",
         "face0/emotion",
+        "face0/action units",
         "gaps",
     }
     assert not eaf.timeslots
+
+
+def test_action_units_have_a_tier_with_the_events_that_show_any(tmp_path):
+    events = [makers.telling(1), makers.event(2, 8.0, 8.1, 8.2, action_units={"dimple": (0.1, 0)})]
+    eaf = _read(makers.analysis(events), tmp_path)
+    tier = _intervals(eaf, "face0/action units")
+    assert tier == [(3000, 3250, "brow_raise+lip_corner_pull_left")]
+    assert _intervals(eaf, "face0/emotion") == [
+        (3000, 3250, "surprise 0.62"),
+        (8000, 8200, "surprise 0.70"),
+    ]
 
 
 @st.composite

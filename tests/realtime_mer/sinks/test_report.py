@@ -72,6 +72,41 @@ def test_an_event_shows_pictures_times_and_probabilities():
     assert "6.4 × noise" in page.said()
 
 
+def test_a_model_that_tells_no_more_shows_no_more():
+    page = page_of(makers.analysis())
+    for words in ("none of these", "action unit", "AU "):
+        assert words not in page.said()
+    assert not page.all("ul", class_="units")
+
+
+def test_action_units_are_drawn_for_both_sides_of_the_face():
+    page = page_of(makers.analysis([makers.telling()]))
+    assert "Moves as in brow raise , left lip corner pull The model’s reading" in page.said()
+    assert "lid tighten AU 6+7" in page.said()
+    assert len(page.all("li", class_="shown")) == 2
+    both = [svg["aria-label"] for svg in page.all("svg", role="img") if "id" not in svg]
+    assert len(both) == 10
+    assert both[0] == "right 93 %, left 88 %"
+    right, left, *_ = [bar for bar in page.all("rect", class_="count") if bar.get("height") == "8"]
+    assert (right["x"], right["width"]) == ("3.5%", "46.5%")
+    assert (left["x"], left["width"]) == ("50%", "44.0%")
+    still = makers.telling(action_units={"dimple": (0.1, float("nan"))})
+    said = page_of(makers.analysis([still])).said()
+    assert "No action unit stands out" in said
+    assert "nan" not in re.findall(r"[a-z]+", said.lower())
+
+
+def test_none_of_these_is_said_in_words_and_shares_the_whole_with_the_three():
+    page = page_of(makers.analysis([makers.telling(p_none=0.8), makers.event(2, 8.0, 8.1, 8.2)]))
+    said = page.said()
+    assert "Looks like none of these" in said
+    assert "1 surprise, 1 none of these" in said
+    assert "#1 none of these, apex at" in said
+    assert "negative 2 % positive 4 % surprise 14 % none of these 80 %" in said
+    assert [bar["width"] for bar in page.all("rect", class_="none") if "rx" in bar] == ["80.0%"]
+    assert said.count("Most like surprise") == 1
+
+
 def test_without_a_clear_class_it_says_so():
     page = page_of(makers.analysis([makers.event(probabilities=(0.4, 0.3, 0.3))]))
     assert "No class stands out" in page.said()

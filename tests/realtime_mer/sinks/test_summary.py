@@ -15,11 +15,16 @@ def test_basics_are_computed_and_the_analysis_has_the_last_word():
     events = [makers.event(1), makers.event(2, 5, 5.1, 5.2, (0.9, 0.05, 0.05))]
     facts = summary_of(makers.analysis(events, summary={"measured_fps": 199.5, "seed": 7}))
     assert facts["events"] == 2
-    assert facts["events_per_emotion"] == {"negative": 1, "positive": 0, "surprise": 1}
+    assert facts["events_per_emotion"] == {"negative": 1, "positive": 0, "surprise": 1, "none": 0}
     assert facts["analysed_s"] == pytest.approx(28.5)
     assert facts["alarms_per_minute"] == pytest.approx(2 / 28.5 * 60, abs=1e-4)
     assert facts["gaps"] == [{"start_s": 10.0, "end_s": 11.5, "reason": "no face"}]
     assert (facts["measured_fps"], facts["seed"]) == (199.5, 7)
+
+
+def test_none_of_these_is_counted_for_itself():
+    facts = summary_of(makers.analysis([makers.telling(1), makers.telling(2, p_none=0.9)]))
+    assert facts["events_per_emotion"] == {"negative": 0, "positive": 0, "surprise": 1, "none": 1}
 
 
 def test_nothing_analysed_has_no_alarm_rate():

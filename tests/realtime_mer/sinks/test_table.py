@@ -6,14 +6,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from realtime_mer.events import ACTION_UNIT_GROUPS
 from realtime_mer.sinks import COLUMNS, csv_sink, rows
 from tests.realtime_mer.sinks import makers
 
 CONTRACT = (
     "event_id,segment,face_id,onset_frame,apex_frame,offset_frame,onset_s,apex_s,offset_s,"
     "duration_ms,emotion,confidence,p_negative,p_positive,p_surprise,regions,spot_score,quality,"
-    "model,engine"
+    "model,engine,p_none,action_units,au_brow_raise,au_brow_lower,au_lid_tighten,au_nose_wrinkle,"
+    "au_upper_lip_raise,au_lip_corner_pull,au_dimple,au_lip_corner_drop,au_chin_raise,au_lips_part"
 )
+UNITS = [f"au_{group}" for group in ACTION_UNIT_GROUPS]
 
 
 def _read(*events):
@@ -24,6 +27,7 @@ def _read(*events):
 def test_columns_are_the_contract():
     assert ",".join(COLUMNS) == CONTRACT
     assert csv_sink.render(()) == CONTRACT + "\n"
+    assert list(COLUMNS[-len(UNITS) :]) == UNITS
 
 
 def test_a_row_reads_back_what_the_event_said():
@@ -39,6 +43,36 @@ def test_a_row_reads_back_what_the_event_said():
         "0.2500",
     )
     assert row["regions"] == "brow_left+brow_right"
+
+
+def test_a_model_that_tells_no_more_leaves_its_columns_empty():
+    (row,) = _read(makers.event())
+    assert (row["p_none"], row["action_units"]) == ("0.0000", "")
+    assert {row[unit] for unit in UNITS} == {""}
+
+
+def test_action_units_are_a_text_and_the_larger_of_two_sides():
+    (row,) = _read(makers.telling())
+    assert row["action_units"] == "brow_raise+lip_corner_pull_left"
+    assert (row["au_brow_raise"], row["au_lip_corner_pull"]) == ("0.9300", "0.7100")
+    assert (row["au_dimple"], row["p_none"]) == ("0.0800", "0.1200")
+    assert (row["emotion"], row["confidence"]) == ("surprise", "0.6160")
+
+
+def test_groups_that_the_model_does_not_know_stay_empty():
+    (row,) = _read(makers.event(action_units={"dimple": (0.0, 0.0)}))
+    assert [unit for unit in UNITS if row[unit]] == ["au_dimple"]
+    assert row["action_units"] == ""
+
+
+def test_the_three_still_sum_to_1_where_it_is_none_of_them():
+    (row,) = _read(makers.telling(p_none=0.8))
+    assert (row["emotion"], row["confidence"]) == ("none", "0.8000")
+    assert (row["p_negative"], row["p_positive"], row["p_surprise"]) == (
+        "0.1000",
+        "0.2000",
+        "0.7000",
+    )
 
 
 @settings(deadline=None)
@@ -94,6 +128,7 @@ def test_infinite_times_and_missing_probabilities_are_refused():
 
 def test_the_documentation_shows_a_real_row_and_every_column():
     text = (Path(__file__).parents[3] / "docs" / "outputs.md").read_text(encoding="utf-8")
-    assert csv_sink.render(rows(makers.analysis())) in text
+    events = [makers.event(1), makers.telling(2, 8.0, 8.1, 8.3)]
+    assert csv_sink.render(rows(makers.analysis(events))) in text
     section = text.partition("## events.csv")[2].partition("## events.eaf")[0]
     assert all(f"`{column}`" in section for column in COLUMNS)

@@ -24,6 +24,14 @@ def test_cues_span_onset_to_offset():
     assert second.identifier == "event-2"
 
 
+def test_action_units_follow_the_regions():
+    events = [makers.telling(1, p_none=0.75), makers.telling(2, 8.0, 8.1, 8.2, regions=())]
+    _, (first, second) = _read(makers.analysis(events))
+    units = "brow_raise+lip_corner_pull_left"
+    assert first.text == f"#1 none 0.75 · brow_left+brow_right · {units}"
+    assert second.text == f"#2 surprise 0.62 · {units}"
+
+
 @settings(deadline=None)
 @given(st.text(max_size=60), st.text(max_size=60))
 def test_no_text_can_break_a_cue(name, region):
