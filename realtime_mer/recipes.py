@@ -9,19 +9,23 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from realtime_mer.errors import ConfigError
-from realtime_mer.face.topology import CROP
+from realtime_mer.face.topology import CROP, CROP_EYES_XY, CROP_IOD
 from realtime_mer.motion.flow import face_mask, onset_apex_flow
 
 FLOW_SIDE = 28
 """Side of the flow map, as in the composite flow archives of the field."""
-FLOW_REGION = slice(20, 300)
-"""Rows and columns of the crop that the map shows: ten pixels to one vector."""
+FRAME_IOD = (1.8, 2.2)
+"""Width and height that the map shows, in inter-ocular distances …"""
+ABOVE_EYES_IOD = 0.6
+"""… and how much of the height lies above the eyes: the crop that CASME II and SMIC come with
+(Li et al. 2013, *A spontaneous micro-expression database*), so that one model reads both."""
 QUIET_IOD = 0.001
 """Motion that counts as noise: a map with less than this is not blown up to full size. Higher
 mutes faint expressions, lower amplifies noise."""
@@ -80,28 +84,65 @@ def flow_map(motion: NDArray[np.float32]) -> NDArray[np.float32]:
 
     Returns
     -------
-    (2, 28, 28) float32: u (right) and v (down), about unit size over the face; smaller where
-    nothing but noise moved.
+    (2, 28, 28) float32: u (right) and v (down) of the face framed by the eyes, about unit size
+    over the face; smaller where nothing but noise moved.
     """
-    small = _shrink(motion)
-    return scaled(small.transpose(2, 0, 1), _shrink(face_mask()))
+    uv = _framed(motion).transpose(2, 0, 1)
+    face = map_mask()
+    centred = _centred(uv)
+    size = np.sqrt((centred[:, face] ** 2).sum(0).mean() + QUIET_IOD**2)
+    return np.ascontiguousarray(centred / size * face, np.float32)
 
 
-def scaled(uv: NDArray[np.float32], mask: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Take off the median, divide by the RMS and a floor, mask: (2, H, W) to (2, H, W).
+def archive_flow(u: NDArray[np.float32], v: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Scale the planes of a pre-computed flow archive to the same input as ``flow_map``.
 
-    ``uv`` is in inter-ocular distances; ``mask`` (H, W) is 1 on the face and 0 outside.
+    An archive holds each plane min–max scaled on its own: how strong u was beside v is lost,
+    so each gets the same root mean square here.
+
+    Parameters
+    ----------
+    u, v
+        (H, W) float32, any scale and offset; x right, y down; a face framed as ``FRAME_IOD``
+        says, or nearly so.
+
+    Returns
+    -------
+    (2, 28, 28) float32.
     """
-    face = mask > 0.5
-    centred = uv - np.median(uv[:, face], axis=1)[:, None, None]
-    size = np.sqrt(np.mean(centred[:, face] ** 2) + QUIET_IOD**2)
-    return np.ascontiguousarray(centred / size * mask, np.float32)
-
-
-def _shrink(image: NDArray[np.float32]) -> NDArray[np.float32]:
-    region = np.ascontiguousarray(image[FLOW_REGION, FLOW_REGION])
     side = (FLOW_SIDE, FLOW_SIDE)
-    return np.asarray(cv2.resize(region, side, interpolation=cv2.INTER_AREA), np.float32)
+    planes = [cv2.resize(p, side, interpolation=cv2.INTER_AREA) for p in (u, v)]
+    face = map_mask()
+    uv = np.stack(planes).astype(np.float32)
+    centred = _centred(uv)
+    rounding = np.maximum(1e-5 * np.abs(uv).max((1, 2)), 1e-6)
+    power = (centred[:, face] ** 2).mean(1)
+    size = np.sqrt(2 * np.maximum(power, rounding**2))[:, None, None]
+    return np.ascontiguousarray(centred / size * face, np.float32)
+
+
+@cache
+def map_mask() -> NDArray[np.bool_]:
+    """Return where the map shows the canonical face, (28, 28), read-only."""
+    mask = _framed(face_mask()) > 0.5
+    mask.setflags(write=False)
+    return mask
+
+
+def _centred(uv: NDArray[np.float32]) -> NDArray[np.float32]:
+    middle = np.median(uv[:, map_mask()], axis=1)
+    return np.asarray(uv - middle[:, None, None], np.float32)
+
+
+def _framed(image: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Cut the eyes' frame out of a (320, 320, …) crop and shrink it to 28×28."""
+    (x, y), (width, height) = CROP_EYES_XY, (size * CROP_IOD for size in FRAME_IOD)
+    left, top = x + 0.5 - width / 2, y + 0.5 - ABOVE_EYES_IOD * CROP_IOD
+    rows = slice(round(top), round(top + height))
+    columns = slice(round(left), round(left + width))
+    cut = np.ascontiguousarray(image[rows, columns])
+    side = (FLOW_SIDE, FLOW_SIDE)
+    return np.asarray(cv2.resize(cut, side, interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _onset_apex_flow(frames: CandidateFrames) -> NDArray[np.float32]:
@@ -111,6 +152,11 @@ def _onset_apex_flow(frames: CandidateFrames) -> NDArray[np.float32]:
 
 RECIPES: dict[str, Recipe] = {"onset_apex_flow": _onset_apex_flow}
 """Every recipe by name."""
+
+ArchiveRecipe = Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[np.float32]]
+
+ARCHIVE_RECIPES: dict[str, ArchiveRecipe] = {"onset_apex_flow": archive_flow}
+"""The recipes that a flow archive can serve: its u and v planes to the same input."""
 
 
 def recipe(name: str) -> Recipe:

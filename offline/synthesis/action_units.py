@@ -46,7 +46,7 @@ _GRID_STEP_IOD = 0.02
 
 
 @dataclass(frozen=True)
-class _FaceFrame:
+class FaceFrame:
     """The face's own axes: ``to_face`` takes picture coordinates to (x, up) in IOD."""
 
     origin: NDArray[np.float64]
@@ -61,7 +61,7 @@ class _FaceFrame:
         return np.asarray(vectors @ self.axes * self.iod)
 
 
-def _face_frame(mesh_xy: NDArray[np.floating[Any]]) -> _FaceFrame:
+def face_frame(mesh_xy: NDArray[np.floating[Any]]) -> FaceFrame:
     right, left = eye_centres(mesh_xy)
     across = left - right
     iod = float(np.hypot(*across))
@@ -71,7 +71,7 @@ def _face_frame(mesh_xy: NDArray[np.floating[Any]]) -> _FaceFrame:
             "eyes are distinct points"
         )
     unit = across / iod
-    return _FaceFrame((right + left) / 2, np.array([unit, [unit[1], -unit[0]]]), iod)
+    return FaceFrame((right + left) / 2, np.array([unit, [unit[1], -unit[0]]]), iod)
 
 
 def action_unit(number: int) -> ActionUnit:
@@ -112,7 +112,7 @@ def _varied(bumps: tuple[Bump, ...], number: int, anatomy: int) -> tuple[Bump, .
     return tuple(own)
 
 
-def _left_share(mesh: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
+def left_share(mesh: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
     """How much each point belongs to the subject's left side, 0 … 1, smooth at the midline."""
     middle = mesh[list(_MIDLINE)]
     order = np.argsort(middle[:, 1])
@@ -137,7 +137,7 @@ def _raw_field(
     points: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """Sum of bumps in face coordinates, (P, 2) as (x, up), before normalisation."""
-    left = _left_share(mesh, points)
+    left = left_share(mesh, points)
     field = np.zeros((len(points), 2))
     for bump in bumps:
         outward, up = np.array(bump.direction) / np.hypot(*bump.direction)
@@ -151,7 +151,7 @@ def _raw_field(
 
 
 @cache
-def _canonical_face() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def canonical_face() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return canonical mesh (478, 2) and a dense grid (P, 2) over the face, as (x, up) in IOD."""
     mesh = canonical_mesh()[:, :2].astype(np.float64) * [1.0, -1.0]
     low, high = mesh.min(0) - 0.3, mesh.max(0) + 0.3
@@ -164,7 +164,7 @@ def _canonical_face() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 def _unit_on_grid(number: int) -> NDArray[np.float32]:
     """Return the unit's (right, left) raw fields on the canonical grid, (2, P, 2)."""
     bumps = action_unit(number).bumps
-    mesh, grid = _canonical_face()
+    mesh, grid = canonical_face()
     sides = [_raw_field(bumps, side, mesh, grid) for side in ((1.0, 0.0), (0.0, 1.0))]
     return np.array(sides, np.float32)
 
@@ -206,7 +206,7 @@ def displacement(
     ConfigError
         For an unknown action unit, or a mesh without two distinct eyes.
     """
-    frame = _face_frame(mesh_xy)
+    frame = face_frame(mesh_xy)
     mesh, points = frame.to_face(np.asarray(mesh_xy)[:, :2]), frame.to_face(points_xy)
     return frame.to_picture(_face_field(activation, mesh, points, anatomy))
 
@@ -227,7 +227,7 @@ def _face_field(
 
 def peak_iod(activation: Activation) -> float:
     """Return the largest displacement that an activation causes on the canonical face, in IOD."""
-    field = np.zeros((len(_canonical_face()[1]), 2))
+    field = np.zeros((len(canonical_face()[1]), 2))
     for number, sides in activation.items():
         field += _unit_gain(number) * np.tensordot(sides, _unit_on_grid(number), 1)
     return float(np.hypot(field[:, 0], field[:, 1]).max())
@@ -247,7 +247,10 @@ def scaled_to_peak(activation: Activation, peak: float) -> dict[int, tuple[float
     return {au: (r * peak / found, ll * peak / found) for au, (r, ll) in activation.items()}
 
 
-EMOTION_MIXTURES: Mapping[str, tuple[tuple[float, Mapping[int, float]], ...]] = MappingProxyType(
+Mixtures = Mapping[str, tuple[tuple[float, Mapping[int, float]], ...]]
+"""Emotion → (how often, action unit → relative strength)."""
+
+EMOTION_MIXTURES: Mixtures = MappingProxyType(
     {
         "negative": (
             (5.0, {4: 1.0}),
@@ -305,10 +308,12 @@ def _sides(one_sided: bool, rng: np.random.Generator) -> tuple[float, float]:
     return (1.0, weaker) if rng.random() < 0.5 else (weaker, 1.0)
 
 
-def draw_activation(emotion: str, rng: np.random.Generator) -> dict[int, tuple[float, float]]:
+def draw_activation(
+    emotion: str, rng: np.random.Generator, table: Mixtures = EMOTION_MIXTURES
+) -> dict[int, tuple[float, float]]:
     """Draw the action units of one expression, unit peak (1 IOD: scale it down before use).
 
-    Mixture by ``EMOTION_MIXTURES``, each unit's strength jittered log-normally (σ 0.25), the
+    Mixture by ``table``, each unit's strength jittered log-normally (σ 0.25), the
     stronger side drawn at random, now and then one-sided as a whole.
 
     Raises
@@ -316,10 +321,10 @@ def draw_activation(emotion: str, rng: np.random.Generator) -> dict[int, tuple[f
     ConfigError
         For an emotion outside ``realtime_mer.events.EMOTIONS``.
     """
-    if emotion not in EMOTION_MIXTURES:
-        known = ", ".join(EMOTION_MIXTURES)
+    if emotion not in table:
+        known = ", ".join(table)
         raise ConfigError(f"emotion {emotion!r} is not known; choose among {known}")
-    mixtures = EMOTION_MIXTURES[emotion]
+    mixtures = table[emotion]
     odds = np.array([share for share, _ in mixtures])
     units = mixtures[int(rng.choice(len(mixtures), p=odds / odds.sum()))][1]
     chance = max(_ONE_SIDED_SHARE.get(number, _ONE_SIDED_DEFAULT) for number in units)
