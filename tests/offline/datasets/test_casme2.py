@@ -1,0 +1,172 @@
+import pytest
+
+from offline.datasets.casme2 import REPAIRS
+from offline.datasets.registry import open_dataset
+from realtime_mer.errors import SourceError
+from tests.offline.datasets import trees
+
+
+def names(sample):
+    return [path.name for path in sample.source.frames]
+
+
+def actions(dataset):
+    return [(problem.where, problem.action) for problem in dataset.problems]
+
+
+def test_sheet_and_pictures_make_samples(tmp_path):
+    trees.casme2(tmp_path)
+    dataset = open_dataset("casme2", tmp_path)
+    first, second = dataset.samples
+    assert (first.sample_id, first.group) == ("sub01_EP01_01", ("casme2", "sub01"))
+    assert (second.emotion, second.action_units) == ("disgust", "4+L10")
+    assert names(first) == [f"img{n}.jpg" for n in range(10, 21)]
+    assert (first.source.onset, first.source.apex, first.source.offset) == (0, 4, 10)
+    assert first.source.time_s[0] == 10 / 200
+    assert not first.source.cropped
+    assert dataset.problems == ()
+
+
+@pytest.mark.parametrize("form", ["img{}.jpg", "img{:03d}.jpg", "{:05d}.png", "EP7-{}.bmp"])
+def test_numbers_padded_or_not_sort_by_size(tmp_path, form):
+    trees.casme2_sheet(tmp_path, [trees.casme2_row("01", "EP01_01", 98, 100, 103)])
+    trees.casme2_pictures(tmp_path, "01", "EP01_01", 98, 103, form=form)
+    (sample,) = open_dataset("casme2", tmp_path).samples
+    assert names(sample) == [form.format(n) for n in range(98, 104)]
+
+
+def test_doubled_folders_cropped_pictures_and_numeric_subjects(tmp_path):
+    trees.casme2_sheet(tmp_path, [trees.casme2_row(3, "EP01_2", 10, 14, 20)])
+    trees.casme2_pictures(
+        tmp_path, "03", "EP01_2", 10, 20, kind="Cropped/Cropped", form="reg_img{}.jpg"
+    )
+    (sample,) = open_dataset("casme2", tmp_path).samples
+    assert sample.subject == "sub03"
+    assert sample.source.cropped
+
+
+def test_long_raw_pictures_come_first_and_lend_a_tenth_of_a_second(tmp_path):
+    trees.casme2(tmp_path)
+    trees.casme2_pictures(tmp_path, "02", "EP03_02f", 1, 60, kind="CASME2_RAW/CASME2-RAW")
+    trees.casme2_pictures(tmp_path, "02", "EP03_02f", 30, 40, "Cropped", "reg_img{}.jpg")
+    sample = open_dataset("casme2", tmp_path).samples[1]
+    assert names(sample)[0] == "img10.jpg"  # 30 - 0.1 s at 200 frames a second
+    assert names(sample)[sample.source.onset] == "img30.jpg"
+    assert names(sample)[-1] == "img40.jpg"
+
+
+def test_a_slash_for_an_apex_is_repaired_where_known_and_dropped_where_not(tmp_path):
+    trees.casme2_sheet(
+        tmp_path,
+        [
+            trees.casme2_row("04", "EP12_01f", 261, "/", 321),
+            trees.casme2_row("04", "EP77_01f", 261, "/", 321),
+        ],
+    )
+    for clip in ("EP12_01f", "EP77_01f"):
+        trees.casme2_pictures(tmp_path, "04", clip, 261, 321)
+    dataset = open_dataset("casme2", tmp_path)
+    (sample,) = dataset.samples
+    assert names(sample)[sample.source.apex] == "img279.jpg"
+    assert actions(dataset) == [("sub04 EP12_01f", "repaired"), ("sub04 EP77_01f", "dropped")]
+
+
+def test_a_repair_leaves_another_version_of_the_sheet_alone(tmp_path):
+    subject, clip = "sub05", "EP16_04f"
+    repair = REPAIRS[subject, clip]
+    assert 150 not in repair.old
+    trees.casme2_sheet(tmp_path, [trees.casme2_row("05", clip, 141, 150, 181)])
+    trees.casme2_pictures(tmp_path, "05", clip, 141, 181)
+    dataset = open_dataset("casme2", tmp_path)
+    assert names(dataset.samples[0])[dataset.samples[0].source.apex] == "img150.jpg"
+    assert dataset.problems == ()
+
+
+def test_nothing_is_left_out_without_a_reason(tmp_path):
+    trees.casme2(tmp_path)
+    rows = [
+        trees.casme2_row("01", "EP01_01", 10, 14, 20),
+        trees.casme2_row("02", "EP03_02f", 30, 34, 40),
+        trees.casme2_row("02", "EP03_02f", 30, 34, 40, "fear"),
+        trees.casme2_row("01", "EP01_03", 10, 10, 20),
+        trees.casme2_row("01", "EP01_04", 9, 14, 20),
+        trees.casme2_row("01", "EP01_05", 10, 14, 90),
+        trees.casme2_row("01", "EP01_06", 10, 14, 20),
+        ("total", None, None, 7),
+    ]
+    trees.casme2_sheet(tmp_path, rows)
+    for clip in ("EP01_03", "EP01_04", "EP01_05", "EP09_99"):
+        trees.casme2_pictures(tmp_path, "01", clip, 10, 20)
+    dataset = open_dataset("casme2", tmp_path)
+    assert [sample.sample_id for sample in dataset.samples] == [
+        "sub01_EP01_01",
+        "sub01_EP01_04",
+        "sub02_EP03_02f",
+    ]
+    sheet = "CASME2-coding-20990101.xlsx, row"
+    assert sorted(actions(dataset)) == [
+        (f"{sheet} 4", "dropped"),
+        (f"{sheet} 9", "dropped"),
+        ("sub01 EP01_03", "dropped"),
+        ("sub01 EP01_04", "repaired"),
+        ("sub01 EP01_05", "dropped"),
+        ("sub01 EP01_06", "dropped"),
+        ("sub01 EP09_99", "dropped"),
+    ]
+
+
+def test_copies_of_a_picture_are_told(tmp_path):
+    trees.casme2(tmp_path)
+    trees.casme2_pictures(tmp_path, "01", "EP01_01", 10, 12, form="img{:03d}.jpg")
+    dataset = open_dataset("casme2", tmp_path)
+    assert len(dataset.samples[0].source.frames) == 11
+    assert "3 pictures" in dataset.problems[0].reason
+
+
+def test_objective_classes_come_from_their_own_sheet(tmp_path):
+    trees.casme2(tmp_path)
+    rows = [("Subject", "Filename", "Objective Class"), ("01", "EP01_01", 6)]
+    trees.write_xlsx(tmp_path / "CASME2-ObjectiveClasses.xlsx", rows)
+    classes = [sample.objective_class for sample in open_dataset("casme2", tmp_path).samples]
+    assert classes == [6, None]
+
+
+def test_of_two_sheets_the_newer_counts_and_is_told(tmp_path):
+    trees.casme2(tmp_path)
+    old = [trees.casme2_row("01", "EP01_01", 10, 15, 20, "sadness")]
+    trees.casme2_sheet(tmp_path, old, "CASME2-coding-20000101.xlsx")
+    dataset = open_dataset("casme2", tmp_path)
+    assert dataset.samples[0].emotion == "happiness"
+    assert actions(dataset) == [("CASME2-coding-20000101.xlsx", "noted")]
+
+
+def test_a_csv_of_the_sheet_does_as_well(tmp_path):
+    trees.casme2_pictures(tmp_path, "01", "EP01_01", 10, 20)
+    header = ",".join(cell or "" for cell in trees.CASME2_HEADER)
+    (tmp_path / "coding.csv").write_text(f"{header}\n01,EP01_01,,10,14,20,,12,Happiness\n")
+    assert open_dataset("casme2", tmp_path).samples[0].emotion == "happiness"
+
+
+def test_half_unpacked_pictures_are_refused(tmp_path):
+    rows = [trees.casme2_row("01", f"EP01_0{n}", 10, 14, 20) for n in range(1, 6)]
+    trees.casme2_sheet(tmp_path, rows)
+    trees.casme2_pictures(tmp_path, "01", "EP01_01", 10, 20)
+    with pytest.raises(SourceError, match=r"pictures of 1 of the 5 clips.*unpack"):
+        open_dataset("casme2", tmp_path)
+
+
+def test_another_sheet_is_refused_with_what_was_found(tmp_path):
+    trees.casme2_pictures(tmp_path, "01", "EP01_01", 10, 20)
+    with pytest.raises(SourceError, match=r"found no .xlsx or .csv"):
+        open_dataset("casme2", tmp_path)
+    trees.write_xlsx(tmp_path / "list.xlsx", [("Subject", "Filename"), ("01", "EP01_01")])
+    with pytest.raises(SourceError, match=r"list.xlsx \(other columns\)"):
+        open_dataset("casme2", tmp_path)
+    trees.samm_sheet(tmp_path, [trees.samm_row("006", "006_9_1", 1, 2, 3)])
+    with pytest.raises(SourceError, match=r"v9.xlsx \(of another data set\)"):
+        open_dataset("casme2", tmp_path)
+    for path in tmp_path.glob("*.xlsx"):
+        path.unlink()
+    (tmp_path / "CASME2_label.xls").write_bytes(b"old")
+    with pytest.raises(SourceError, match=r"save it as .xlsx or .csv"):
+        open_dataset("casme2", tmp_path)
