@@ -18,8 +18,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from offline.cli import folder, read_portraits
+from offline.metrics import score
 from offline.spotting_metrics import ClipScore, interval_of, pool, score_clip
 from offline.synthesis.clip_spec import ClipSpec
 from offline.synthesis.dataset import spotting_suite
@@ -28,7 +30,7 @@ from offline.synthesis.render import write_clip
 from offline.synthesis.truth import Truth
 from realtime_mer.analysis import Options, analyze_source
 from realtime_mer.errors import SourceError
-from realtime_mer.events import Analysis, Candidate, Frame
+from realtime_mer.events import EMOTIONS, NONE, Analysis, Candidate, Frame
 from realtime_mer.face.quiet import quiet_stderr
 from realtime_mer.sources import open_source
 from tests.benchmarks.sketch import sketch
@@ -44,11 +46,12 @@ LOOK_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """One clip, what was found in it and when it was said."""
+    """One clip, what was found in it, what it was called and when it was said."""
 
     name: str
     truth: Truth
     found: tuple[Candidate, ...]
+    called: tuple[str, ...]
     latency_s: tuple[float, ...]
     score: ClipScore
     plain: ClipScore | None = None
@@ -76,9 +79,10 @@ def judge(spec: ClipSpec, portrait: Portrait, path: Path, beside: bool = False) 
     analysis, late = analyse(path)
     found = tuple(event.candidate for event in analysis.events)
     planted = [interval_of(true) for true in truth.micro_expressions]
-    score = score_clip([interval_of(one) for one in found], planted, truth.duration_s)
+    scored = score_clip([interval_of(one) for one in found], planted, truth.duration_s)
     plain = score_clip(sketch(path), planted, truth.duration_s) if beside else None
-    return Clip(path.name, truth, found, tuple(late), score, plain)
+    called = tuple(event.emotion for event in analysis.events)
+    return Clip(path.name, truth, found, called, tuple(late), scored, plain)
 
 
 def blame(clip: Clip) -> Iterator[str]:
@@ -121,16 +125,51 @@ def recall_by(clips: Iterable[Clip], key: str) -> dict[str, str]:
     return {name: f"{counts[name][0]}/{counts[name][1]}" for name in order}
 
 
+def recognised(clips: Iterable[Clip]) -> dict[str, object]:
+    """Return how the spotted events were named.
+
+    ``class_f1`` is the harmonic mean of class-averaged precision and recall over the spotted
+    events, as in the challenges' spot-then-recognise score (MEGC 2023-25), which is that times
+    the spotting F1; ``UF1`` beside it. An event that was called none is a miss of its class.
+    """
+    classes = (*EMOTIONS, NONE)
+    counts = np.zeros((len(classes), len(classes)), int)
+    for clip in clips:
+        for found, true in clip.score.pairs:
+            row = classes.index(clip.truth.micro_expressions[true].emotion)
+            counts[row, classes.index(clip.called[found])] += 1
+    told = score(counts)
+    precision, recall, uf1 = (
+        _mean_defined(values[: len(EMOTIONS)]) for values in (told.precision, told.recall, told.f1)
+    )
+    return {
+        "class_f1": 2 * precision * recall / max(precision + recall, 1e-9),
+        "UF1": uf1,
+        "confusion": {
+            emotion: dict(zip(classes, row.tolist(), strict=True))
+            for emotion, row in zip(EMOTIONS, counts, strict=False)
+        },
+    }
+
+
+def _mean_defined(values: NDArray[np.float64]) -> float:
+    defined = values[~np.isnan(values)]
+    return float(defined.mean()) if len(defined) else float("nan")
+
+
 def figures(clips: Sequence[Clip]) -> dict[str, object]:
     """Return everything measured, JSON-ready."""
     late_ms = [1e3 * late for clip in clips for late in clip.latency_s]
     blamed = Counter(kind for clip in clips for kind in blame(clip))
     planted = Counter(d.kind for clip in clips for d in clip.truth.distractors)
     plain = [clip.plain for clip in clips if clip.plain is not None]
+    spotted, named = asdict(pool(clip.score for clip in clips)), recognised(clips)
     return {
         "clips": len(clips),
         "planted": sum(len(clip.truth.micro_expressions) for clip in clips),
-        **asdict(pool(clip.score for clip in clips)),
+        **spotted,
+        "spot_then_recognise": spotted["f1"] * named["class_f1"],
+        "recognised": named,
         "confirmed_after_p50_ms": float(np.percentile(late_ms, 50)) if late_ms else float("nan"),
         "confirmed_after_p95_ms": float(np.percentile(late_ms, 95)) if late_ms else float("nan"),
         "recall_per_fps": recall_by(clips, "fps"),

@@ -13,7 +13,7 @@ from offline.synthesis.sample import sample_clip
 from offline.synthesis.truth import TrueDistractor, true_story
 from realtime_mer.errors import SourceError
 from realtime_mer.events import Candidate
-from tests.benchmarks.spotting import Clip, blame, faces, figures, judge, main
+from tests.benchmarks.spotting import Clip, blame, faces, figures, judge, main, recognised
 
 
 def found_at(onset_s, apex_s, offset_s):
@@ -21,7 +21,7 @@ def found_at(onset_s, apex_s, offset_s):
     return Candidate(0, 0, *frames, onset_s, apex_s, offset_s, ("mouth",), 9.0, 0.02, 1.0)
 
 
-def clip_of(*found, latency_s=(), fps=60.0):
+def clip_of(*found, latency_s=(), fps=60.0, called=None):
     truth = replace(true_story(sample_clip(), "astronaut", "sample.mp4"), fps=fps)
     hands = (TrueDistractor("hand", 5.0, 6.0),)
     truth = replace(truth, distractors=truth.distractors + hands)
@@ -30,7 +30,8 @@ def clip_of(*found, latency_s=(), fps=60.0):
         [interval_of(planted) for planted in truth.micro_expressions],
         truth.duration_s,
     )
-    return Clip("sample.mp4", truth, found, latency_s, score)
+    called = called or ("surprise",) * len(found)
+    return Clip("sample.mp4", truth, found, called, latency_s, score)
 
 
 RAISE, SMILE = found_at(1.7, 1.87, 2.1), found_at(3.8, 3.95, 4.2)
@@ -48,6 +49,20 @@ RAISE, SMILE = found_at(1.7, 1.87, 2.1), found_at(3.8, 3.95, 4.2)
 )
 def test_a_false_alarm_is_put_down_to_what_happened_then(alarm, during):
     assert list(blame(clip_of(RAISE, SMILE, alarm))) == [during]
+
+
+def test_naming_is_judged_on_what_was_spotted():
+    both = (RAISE, SMILE)
+    planted = [true.emotion for true in clip_of(*both).truth.micro_expressions][:2]
+    assert planted == ["surprise", "positive"]
+    right = recognised([clip_of(*both, called=("surprise", "positive"))])
+    assert right["class_f1"] == pytest.approx(1)
+    half = recognised([clip_of(*both, called=("surprise", "none"))])
+    assert half["confusion"]["positive"]["none"] == 1
+    assert half["UF1"] == pytest.approx(1 / 2)
+    assert half["class_f1"] == pytest.approx(2 / 3)
+    told = figures([clip_of(*both, called=("surprise", "positive"))])
+    assert told["spot_then_recognise"] == pytest.approx(told["f1"])
 
 
 def test_figures_are_pooled_over_clips():
