@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.box import SIMPLE
 from rich.console import Console
-from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+
+from offline.terminal import sample_bar, say
 
 if TYPE_CHECKING:
     from engines import Package
@@ -43,12 +43,7 @@ def adapt(
     from realtime_mer.face.quiet import quiet_stderr
 
     console = Console()
-    with _bar() as bar, quiet_stderr():
-        task = bar.add_task(escape(dataset), total=None)
-
-        def advance(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total)
-
+    with sample_bar(dataset) as advance, quiet_stderr():
         found = adapt_to_dataset(dataset, root, out, protocol, model, seed, advance)
     print_results(*found, console)
 
@@ -56,15 +51,15 @@ def adapt(
 def print_results(package: Package, labelled: Labelled, adapted: Adapted, console: Console) -> None:
     """Print what was read, how good the model would be on other people, and how to use it."""
     shown = ", ".join(f"{count} {emotion}" for emotion, count in labelled.shown.items())
-    _say(console, f"{len(labelled.samples)} samples of {labelled.subjects} subjects: {shown}")
+    say(console, f"{len(labelled.samples)} samples of {labelled.subjects} subjects: {shown}")
     if labelled.unreadable:
-        _say(console, f"{len(labelled.unreadable)} more cannot be read and were left out:")
+        say(console, f"{len(labelled.unreadable)} more cannot be read and were left out:")
         for line in labelled.unreadable[:TOLD]:
-            _say(console, f"  {line}")
+            say(console, f"  {line}")
         if len(labelled.unreadable) > TOLD:
-            _say(console, f"  … and {len(labelled.unreadable) - TOLD} others")
+            say(console, f"  … and {len(labelled.unreadable) - TOLD} others")
     if labelled.left_out:
-        _say(
+        say(
             console,
             f"{labelled.left_out} take no part in {labelled.protocol}; mer datasets describe "
             f"{labelled.dataset} --protocol {labelled.protocol} says why.",
@@ -77,30 +72,12 @@ def print_results(package: Package, labelled: Labelled, adapted: Adapted, consol
     for name, figures in adapted.estimate.items():
         table.add_row(name, *(f"{figures[column]:.3f}" for column in columns))
     console.print(table)
-    _say(console, f"{package.model_id}: {package.folder}")
-    _say(console, f"Use it: mer analyze VIDEO --model {package.folder}")
+    say(console, f"{package.model_id}: {package.folder}")
+    say(console, f"Use it: mer analyze VIDEO --model {package.folder}")
     better = max(("prior", "real"), key=lambda name: adapted.estimate[name]["UF1"])
     if adapted.estimate[better]["UF1"] > adapted.estimate["fused"]["UF1"]:
-        _say(
+        say(
             console,
             f"Note: {better} alone did better here. With few subjects that may be chance; "
             "label more people before you trust either.",
         )
-
-
-def _say(console: Console, text: str) -> None:
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
-
-
-def _bar() -> Progress:
-    console = Console(stderr=True)
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("samples"),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )

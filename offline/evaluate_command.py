@@ -9,8 +9,9 @@ import typer
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+
+from offline.terminal import sample_bar, say
 
 evaluate_app = typer.Typer(
     add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
@@ -35,19 +36,14 @@ def evaluate(
     from realtime_mer.face.quiet import quiet_stderr
 
     console = Console()
-    with _bar(console) as bar, quiet_stderr():
-        task = bar.add_task(escape(dataset), total=None)
-
-        def advance(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total)
-
+    with sample_bar(dataset) as advance, quiet_stderr():
         found = evaluation.evaluate(model, dataset, root, out, protocol, seed, advance)
     print_results(found.metrics, found.files, console)
 
 
 def print_results(metrics: dict[str, Any], files: dict[str, Path], console: Console) -> None:
     """Print the figures, overall and by data set, and where the files lie."""
-    _say(console, f"{metrics['model']} on {metrics['dataset']}, protocol {metrics['protocol']}")
+    say(console, f"{metrics['model']} on {metrics['dataset']}, protocol {metrics['protocol']}")
     table = Table(box=SIMPLE)
     table.add_column("data set")
     for name in ("samples", "subjects", "UF1", "UAR", "accuracy"):
@@ -61,18 +57,18 @@ def print_results(metrics: dict[str, Any], files: dict[str, Path], console: Cons
     interval = metrics["interval"]
     table.add_row("95 % interval", "", "", _span(interval["UF1"]), _span(interval["UAR"]), "")
     console.print(table)
-    _say(console, "The interval is over subjects; a difference inside it means nothing.")
+    say(console, "The interval is over subjects; a difference inside it means nothing.")
     left, undefined = metrics["unreadable"]["samples"], metrics["undefined"]
     if left:
-        _say(console, f"{left} samples could not be judged and count nowhere: see the report.")
+        say(console, f"{left} samples could not be judged and count nowhere: see the report.")
     if any(undefined.values()):
-        _say(
+        say(
             console,
             f"Classes left out because they do not occur: {undefined['UF1']} in UF1, "
             f"{undefined['UAR']} in UAR.",
         )
     for path in files.values():
-        _say(console, str(path))
+        say(console, str(path))
 
 
 def _cells(name: str, part: dict[str, Any]) -> list[str]:
@@ -86,18 +82,3 @@ def _ratio(value: float | None) -> str:
 
 def _span(ends: list[float | None]) -> str:
     return "–" if None in ends else "–".join(_ratio(end) for end in ends)
-
-
-def _say(console: Console, text: str) -> None:
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
-
-
-def _bar(console: Console) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("samples"),
-        TimeRemainingColumn(),
-        console=console,
-    )

@@ -125,20 +125,19 @@ def _draw_once(
         with np.load(path, allow_pickle=False) as stored:
             return Maps(stored["flow"], stored["labels"], stored["groups"], stored["archive"])
     training = path.stem == "maps"
+    kind = "training" if training else "held-out"
+    people = settings.faces if training else settings.held_out_faces
     count = settings.maps if training else settings.held_out
     stream = [settings.seed, 0 if training else 1]
-    tell("faces", 0, 1)
-    faces = draw_faces(
-        settings.faces if training else settings.held_out_faces,
-        np.random.default_rng(stream),
-        [Portrait.astronaut()],
-    )
+    tell(f"{kind} faces", 0, people)
+    faces = draw_faces(people, np.random.default_rng(stream), [Portrait.astronaut()])
+    tell(f"{kind} faces", people, people)
     done = 0
 
     def advance(drawn: int) -> None:
         nonlocal done
         done += drawn
-        tell("training maps" if training else "held-out maps", done, count)
+        tell(f"{kind} maps", done, count)
 
     seed = int(np.random.default_rng(stream).integers(2**31))
     maps = draw_maps(count, faces, seed, conditions, processes, advance)
