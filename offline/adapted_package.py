@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +30,7 @@ from engines.package import CARD
 from offline.adaptation import BASE, Adapted, adapt, emotion_columns
 from offline.evaluation import find_package
 from offline.onnx_fusion import check_parity, fuse, fused_model, in_memory
+from realtime_mer.doctor import versions
 from realtime_mer.errors import ConfigError, ModelError, OutputError, SourceError
 from realtime_mer.events import EMOTIONS
 
@@ -147,14 +147,10 @@ def adapt_to_dataset(
     task = apply_protocol(data, protocol)
     places = _places(task)
     kept, inputs, unreadable = _read(task, package.card, progress)
-    labelled = Labelled(
-        dataset=data.name,
-        protocol=task.name,
-        samples=tuple(sample for sample, _ in kept),
-        labels=tuple(places[label] for _, label in kept),
-        unreadable=unreadable,
-        left_out=sum(each.action == "dropped" for each in (*data.problems, *task.left_out)),
-    )
+    dropped = [each for each in (*data.problems, *task.left_out) if each.action == "dropped"]
+    labels = tuple(places[label] for _, label in kept)
+    samples = tuple(sample for sample, _ in kept)
+    labelled = Labelled(data.name, task.name, samples, labels, unreadable, len(dropped))
     groups = [sample.group for sample in labelled.samples]
     adapted = adapt(package, inputs, np.array(labelled.labels, np.int64), groups, seed)
     return write_adapted(out_dir, package, adapted, labelled, seed), labelled, adapted
@@ -276,16 +272,3 @@ def _card(package: Package, adapted: Adapted, labelled: Labelled, seed: int) -> 
         metrics={"leave one subject out": estimate},
         sha256="",
     )
-
-
-def versions(packages: Sequence[str]) -> dict[str, str]:
-    """Return the installed versions of some distributions and of Python."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    found = {"python": platform.python_version()}
-    for name in packages:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "unknown"
-    return found

@@ -6,15 +6,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
 Float = NDArray[np.float64]
 
 
 def softmax(logits: NDArray[Any], temperature: float = 1.0) -> Float:
     """Return probabilities, (N, C) float64."""
-    scaled = np.asarray(logits, np.float64) / temperature
-    powers = np.exp(scaled - scaled.max(1, keepdims=True))
-    return np.asarray(powers / powers.sum(1, keepdims=True))
+    return np.asarray(special.softmax(np.asarray(logits, np.float64) / temperature, axis=1))
 
 
 def best_temperature(logits: NDArray[Any], labels: NDArray[np.int64]) -> float:

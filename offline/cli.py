@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from offline.terminal import say
 from realtime_mer.errors import ConfigError, OutputError, SourceError
 from realtime_mer.events import EMOTIONS
 from realtime_mer.face.quiet import quiet_stderr
@@ -89,7 +90,7 @@ def suite(
         specs = spotting_suite(seed, clips, faces)
         for number, (spec, face) in enumerate(bar.track(specs, clips, description="rendering")):
             write_clip(spec, face, target / f"clip-{number:03d}.mp4")
-    Console().print(f"{clips} clips: {target}", markup=False, highlight=False, soft_wrap=True)
+    say(Console(), f"{clips} clips: {target}")
 
 
 def read_portraits(pictures: Sequence[Path]) -> list[Portrait]:
@@ -144,4 +145,4 @@ def _check_emotions(emotions: Sequence[str]) -> None:
 def _tell(truth: Truth, out: Path) -> None:
     planted = len(truth.micro_expressions)
     line = f"{out / truth.video}: {truth.frames} frames at {truth.fps:g}/s, {planted} planted"
-    Console().print(line, markup=False, highlight=False, soft_wrap=True)
+    say(Console(), line)

@@ -6,7 +6,6 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -127,8 +126,7 @@ class FitJob:
 
     def run(self) -> None:
         """Fit, and write the weights in one go."""
-        with np.load(self.maps, allow_pickle=False) as stored:
-            maps = Maps(stored["flow"], stored["labels"], stored["groups"], stored["archive"])
+        maps = Maps.load(self.maps)
         partial = self.weights.with_suffix(".partial")
         torch.save(fit(maps, self.settings, self.seed, self.kind).state_dict(), partial)
         partial.replace(self.weights)

@@ -121,8 +121,8 @@ def score(confusion: ArrayLike) -> Scores:
         precision=_recall(counts.T),
         recall=recall,
         f1=f1,
-        uf1=float(_mean(f1)),
-        uar=float(_mean(recall)),
+        uf1=float(mean_defined(f1)),
+        uar=float(mean_defined(recall)),
         accuracy=float(hits / total) if total else float("nan"),
         undefined_f1=int(np.isnan(f1).sum()),
         undefined_recall=int(np.isnan(recall).sum()),
@@ -184,7 +184,9 @@ def bootstrap(
     generator = np.random.default_rng(seed)
     times = generator.multinomial(people, np.full(people, 1 / people), draws)
     drawn = np.tensordot(times, stack, axes=1)
-    return Interval(_ends(_mean(_f1(drawn))), _ends(_mean(_recall(drawn))), people, draws)
+    return Interval(
+        _ends(mean_defined(_f1(drawn))), _ends(mean_defined(_recall(drawn))), people, draws
+    )
 
 
 def calibrate(labels: ArrayLike, probabilities: ArrayLike, bins: int = BINS) -> Calibration:
@@ -222,7 +224,7 @@ def calibrate(labels: ArrayLike, probabilities: ArrayLike, bins: int = BINS) -> 
     known = np.clip(table[np.arange(len(truth)), truth], np.finfo(np.float64).eps, 1)
     return Calibration(
         error=float(_ratio(gap @ samples, samples.sum())),
-        log_loss=float(_mean(-np.log(known))),
+        log_loss=float(mean_defined(-np.log(known))),
         samples=samples.astype(np.int64),
         confidence=confidence,
         accuracy=accuracy,
@@ -271,7 +273,7 @@ def _ratio(part: ArrayLike, whole: ArrayLike) -> NDArray[np.float64]:
     return result
 
 
-def _mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def mean_defined(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the mean over the last axis of what is defined; NaN where nothing is."""
     defined = ~np.isnan(values)
     return _ratio(np.where(defined, values, 0).sum(-1), defined.sum(-1))

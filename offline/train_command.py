@@ -42,6 +42,7 @@ def default(
     from dataclasses import replace
 
     from offline.cli import folder
+    from offline.terminal import say
     from offline.training import TrainSettings, train_default
     from realtime_mer.face.quiet import quiet_stderr
 
@@ -61,4 +62,4 @@ def default(
             bar.update(tasks[stage], completed=done)
 
         package = train_default(folder(out), settings, None, processes, tell)
-    console.print(f"{package.model_id}: {out}", markup=False, highlight=False, soft_wrap=True)
+    say(console, f"{package.model_id}: {out}")

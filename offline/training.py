@@ -109,10 +109,9 @@ def train_default(
     _draw_once(work / "maps.npz", settings, conditions, processes, tell)
     deployed = _deployed(_fit_all(work, settings, processes, tell), settings)
     half = len(held_out) // 2
-    deployed.temperature = _temperature(deployed, _part(held_out, slice(0, half)))
-    package = write_default(
-        out_dir, deployed, settings, conditions, _part(held_out, slice(half, None))
-    )
+    deployed.temperature = _temperature(deployed, held_out.part(slice(half)))
+    judged = held_out.part(slice(half, None))
+    package = write_default(out_dir, deployed, settings, conditions, judged)
     shutil.rmtree(work)
     return package
 
@@ -122,8 +121,7 @@ def _draw_once(
 ) -> Maps:
     """Return stored maps, drawn before if need be; training and held-out ones share no face."""
     if path.exists():
-        with np.load(path, allow_pickle=False) as stored:
-            return Maps(stored["flow"], stored["labels"], stored["groups"], stored["archive"])
+        return Maps.load(path)
     training = path.stem == "maps"
     kind = "training" if training else "held-out"
     people = settings.faces if training else settings.held_out_faces
@@ -141,10 +139,7 @@ def _draw_once(
 
     seed = int(np.random.default_rng(stream).integers(2**31))
     maps = draw_maps(count, faces, seed, conditions, processes, advance)
-    partial = path.with_suffix(".partial")
-    with partial.open("wb") as file:
-        np.savez(file, flow=maps.flow, labels=maps.labels, groups=maps.groups, archive=maps.archive)
-    partial.replace(path)
+    maps.save(path)
     return maps
 
 
@@ -186,10 +181,6 @@ def _temperature(net: Deployed, maps: Maps) -> float:
     found = best_temperature(classes.numpy(), maps.labels)
     log.info("temperature %.3f", found)
     return found
-
-
-def _part(maps: Maps, rows: slice) -> Maps:
-    return Maps(maps.flow[rows], maps.labels[rows], maps.groups[rows], maps.archive[rows])
 
 
 def _digest(settings: TrainSettings, conditions: Conditions) -> str:

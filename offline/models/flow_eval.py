@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from offline.adaptation import mirrored
 from offline.metrics import confusion_matrix, score
 from offline.models.rendered_eval import read_portrait
 from offline.synthesis.aligned_faces import Face, align_face, draw_faces
@@ -94,8 +95,7 @@ def _linear_uf1(maps: Float, labels: NDArray[np.int64], known: int) -> float:
     """Train on the first ``known`` maps and their mirror images, test on the rest."""
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-    mirrored = maps[:known, :, :, ::-1] * np.array([-1, 1], np.float32)[:, None, None]
-    inputs = np.concatenate([maps[:known], mirrored]).reshape(2 * known, -1)
+    inputs = np.concatenate([maps[:known], mirrored(maps[:known])]).reshape(2 * known, -1)
     model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
     model.fit(inputs, np.tile(labels[:known], 2))
     found = model.predict(maps[known:].reshape(len(maps) - known, -1))

@@ -11,8 +11,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from multiprocessing import get_context
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -60,6 +61,24 @@ class Maps:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def part(self, rows: slice) -> Maps:
+        """Return some of the maps."""
+        return Maps(self.flow[rows], self.labels[rows], self.groups[rows], self.archive[rows])
+
+    def save(self, path: Path) -> None:
+        """Write a .npz file in one go: an interrupted write leaves none."""
+        partial = path.with_suffix(".partial")
+        columns = {entry.name: getattr(self, entry.name) for entry in fields(self)}
+        with partial.open("wb") as file:
+            np.savez(file, **columns)
+        partial.replace(path)
+
+    @classmethod
+    def load(cls, path: Path) -> Maps:
+        """Read what ``save`` wrote."""
+        with np.load(path, allow_pickle=False) as stored:
+            return cls(**{entry.name: stored[entry.name] for entry in fields(cls)})
+
 
 def draw_maps(
     count: int,
@@ -94,10 +113,10 @@ def draw_maps(
         if progress is not None:
             progress(len(part))
     return Maps(
-        np.concatenate([part.flow for part in parts]),
-        np.concatenate([part.labels for part in parts]),
-        np.concatenate([part.groups for part in parts]),
-        np.concatenate([part.archive for part in parts]),
+        **{
+            entry.name: np.concatenate([getattr(part, entry.name) for part in parts])
+            for entry in fields(Maps)
+        }
     )
 
 

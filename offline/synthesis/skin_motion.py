@@ -89,7 +89,6 @@ def draw_nothing(face: Face, rng: np.random.Generator, conditions: Conditions) -
     elif kind == "swallow":
         units = {26: (-0.6, -0.6), 24: (0.5, 0.5)}
         field = _field(_times(units, peak), face, rng, conditions)
-        units = {24: (0.5, 0.5)}
     elif kind == "drift":
         field = smooth_noise(rng) * np.float32(peak * rng.uniform(0.2, 0.5))
     field = field + _byplay(face, rng, conditions, peak)

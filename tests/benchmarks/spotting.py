@@ -18,10 +18,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from offline.cli import folder, read_portraits
-from offline.metrics import score
+from offline.metrics import mean_defined, score
 from offline.spotting_metrics import ClipScore, interval_of, pool, score_clip
 from offline.synthesis.clip_spec import ClipSpec
 from offline.synthesis.dataset import spotting_suite
@@ -140,7 +139,8 @@ def recognised(clips: Iterable[Clip]) -> dict[str, object]:
             counts[row, classes.index(clip.called[found])] += 1
     told = score(counts)
     precision, recall, uf1 = (
-        _mean_defined(values[: len(EMOTIONS)]) for values in (told.precision, told.recall, told.f1)
+        float(mean_defined(values[: len(EMOTIONS)]))
+        for values in (told.precision, told.recall, told.f1)
     )
     return {
         "class_f1": 2 * precision * recall / max(precision + recall, 1e-9),
@@ -150,11 +150,6 @@ def recognised(clips: Iterable[Clip]) -> dict[str, object]:
             for emotion, row in zip(EMOTIONS, counts, strict=False)
         },
     }
-
-
-def _mean_defined(values: NDArray[np.float64]) -> float:
-    defined = values[~np.isnan(values)]
-    return float(defined.mean()) if len(defined) else float("nan")
 
 
 def figures(clips: Sequence[Clip]) -> dict[str, object]:
