@@ -1,4 +1,4 @@
-"""The commands of this room: `mer synth`, clips whose truth is known."""
+"""The commands of this room: `mer synth`, clips and data sets whose truth is known."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from offline.synth_dataset_command import dataset, layouts
 from offline.terminal import say
 from realtime_mer.errors import ConfigError, OutputError, SourceError
 from realtime_mer.events import EMOTIONS
@@ -24,7 +25,7 @@ synth_app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    help="Render clips of a moving face; what really happens lies beside each as JSON.",
+    help="Render clips of moving faces; what really happens lies beside them as JSON.",
 )
 
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder; made if missing.")]
@@ -91,6 +92,10 @@ def suite(
         for number, (spec, face) in enumerate(bar.track(specs, clips, description="rendering")):
             write_clip(spec, face, target / f"clip-{number:03d}.mp4")
     say(Console(), f"{clips} clips: {target}")
+
+
+synth_app.command()(dataset)
+synth_app.command()(layouts)
 
 
 def read_portraits(pictures: Sequence[Path]) -> list[Portrait]:

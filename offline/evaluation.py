@@ -102,14 +102,15 @@ def evaluate(
     """
     from offline.datasets.inputs import InputReader
     from offline.datasets.registry import open_dataset
-    from offline.protocols import apply_protocol
+    from offline.protocols import apply_protocol, find_protocol
     from realtime_mer.sinks import check_writable
 
     started = time.perf_counter()
     check_writable(Path(out_dir))
     try:
         package = load_package(find_package(model))
-        data = open_dataset(dataset, Path(root))
+        wanted = find_protocol(protocol).sets if protocol else None
+        data = open_dataset(dataset, Path(root), wanted)
         task = apply_protocol(data, protocol or protocol_for(data, package.card))
         with open_backend(package) as backend, InputReader() as reader:
             rows, unreadable = score(task, reader, package, backend, progress)

@@ -44,7 +44,8 @@ class Material:
     @property
     def labels(self) -> NDArray[np.int64]:
         """(N,) class numbers, where classes are exclusive."""
-        return self.targets.argmax(1).astype(np.int64)
+        numbers: NDArray[np.int64] = self.targets.argmax(1).astype(np.int64)
+        return numbers
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -141,7 +141,7 @@ def score_by(
     labels, predictions, classes
         See ``confusion_matrix``.
     """
-    names, stack = _confusions(groups, labels, predictions, classes)
+    names, stack = confusions_by(groups, labels, predictions, classes)
     return {name: score(counts) for name, counts in zip(names, stack, strict=True)}
 
 
@@ -174,19 +174,30 @@ def bootstrap(
     ConfigError
         ``draws`` is below 1, or the samples are inconsistent.
     """
-    if draws < 1:
-        raise ConfigError(f"draws is {draws}; give 1 or more, {DRAWS} is usual")
-    names, stack = _confusions(groups, labels, predictions, classes)
+    names, stack = confusions_by(groups, labels, predictions, classes)
     people = len(names)
+    times = draw_people(people, seed, draws)
     if people < 2:
         nothing = (float("nan"), float("nan"))
         return Interval(nothing, nothing, people, draws)
-    generator = np.random.default_rng(seed)
-    times = generator.multinomial(people, np.full(people, 1 / people), draws)
     drawn = np.tensordot(times, stack, axes=1)
-    return Interval(
-        _ends(mean_defined(_f1(drawn))), _ends(mean_defined(_recall(drawn))), people, draws
-    )
+    return Interval(ends(uf1_of(drawn)), ends(mean_defined(_recall(drawn))), people, draws)
+
+
+def draw_people(people: int, seed: int, draws: int = DRAWS) -> NDArray[np.int64]:
+    """Return (draws, people): how often each person is drawn, with replacement, in every draw.
+
+    Raises
+    ------
+    ConfigError
+        ``draws`` is below 1.
+    """
+    if draws < 1:
+        raise ConfigError(f"draws is {draws}; give 1 or more, {DRAWS} is usual")
+    if not people:
+        return np.zeros((draws, 0), np.int64)
+    generator = np.random.default_rng(seed)
+    return generator.multinomial(people, np.full(people, 1 / people), draws)
 
 
 def calibrate(labels: ArrayLike, probabilities: ArrayLike, bins: int = BINS) -> Calibration:
@@ -218,12 +229,12 @@ def calibrate(labels: ArrayLike, probabilities: ArrayLike, bins: int = BINS) -> 
     hit = (table.argmax(1) == truth).astype(np.float64)
     place = np.clip(np.ceil(top * bins).astype(np.int64) - 1, 0, bins - 1)
     samples = np.bincount(place, minlength=bins)
-    confidence = _ratio(np.bincount(place, top, bins), samples)
-    accuracy = _ratio(np.bincount(place, hit, bins), samples)
+    confidence = ratio(np.bincount(place, top, bins), samples)
+    accuracy = ratio(np.bincount(place, hit, bins), samples)
     gap = np.where(samples > 0, np.abs(accuracy - confidence), 0)
     known = np.clip(table[np.arange(len(truth)), truth], np.finfo(np.float64).eps, 1)
     return Calibration(
-        error=float(_ratio(gap @ samples, samples.sum())),
+        error=float(ratio(gap @ samples, samples.sum())),
         log_loss=float(mean_defined(-np.log(known))),
         samples=samples.astype(np.int64),
         confidence=confidence,
@@ -231,7 +242,7 @@ def calibrate(labels: ArrayLike, probabilities: ArrayLike, bins: int = BINS) -> 
     )
 
 
-def _confusions(
+def confusions_by(
     groups: Sequence[Hashable], labels: ArrayLike, predictions: ArrayLike, classes: int
 ) -> tuple[list[Hashable], NDArray[np.int64]]:
     """Return the groups as they first appear and their (groups, C, C) confusion matrices."""
@@ -257,15 +268,20 @@ def _numbers(values: ArrayLike, classes: int) -> NDArray[np.int64]:
 def _f1(confusions: NDArray[np.int64]) -> NDArray[np.float64]:
     """Map (…, C, C) to (…, C): 2 TP / (2 TP + FP + FN), whose lower part is row plus column."""
     hits = np.diagonal(confusions, axis1=-2, axis2=-1)
-    return _ratio(2 * hits, confusions.sum(-1) + confusions.sum(-2))
+    return ratio(2 * hits, confusions.sum(-1) + confusions.sum(-2))
+
+
+def uf1_of(confusions: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Map (…, C, C) confusion matrices, rows truth, to (…) UF1."""
+    return mean_defined(_f1(confusions))
 
 
 def _recall(confusions: NDArray[np.int64]) -> NDArray[np.float64]:
     """Map (…, C, C) to (…, C): TP / N; of the transposed matrix it is the precision."""
-    return _ratio(np.diagonal(confusions, axis1=-2, axis2=-1), confusions.sum(-1))
+    return ratio(np.diagonal(confusions, axis1=-2, axis2=-1), confusions.sum(-1))
 
 
-def _ratio(part: ArrayLike, whole: ArrayLike) -> NDArray[np.float64]:
+def ratio(part: ArrayLike, whole: ArrayLike) -> NDArray[np.float64]:
     """Divide element by element; what is divided by 0 is NaN."""
     above, below = np.asarray(part, np.float64), np.asarray(whole, np.float64)
     result: NDArray[np.float64] = np.full(np.broadcast_shapes(above.shape, below.shape), np.nan)
@@ -276,9 +292,10 @@ def _ratio(part: ArrayLike, whole: ArrayLike) -> NDArray[np.float64]:
 def mean_defined(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the mean over the last axis of what is defined; NaN where nothing is."""
     defined = ~np.isnan(values)
-    return _ratio(np.where(defined, values, 0).sum(-1), defined.sum(-1))
+    return ratio(np.where(defined, values, 0).sum(-1), defined.sum(-1))
 
 
-def _ends(values: NDArray[np.float64]) -> tuple[float, float]:
+def ends(values: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the percentiles between which the share ``LEVEL`` of the values lies."""
     low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)

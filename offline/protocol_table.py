@@ -115,7 +115,7 @@ _HAPPY = ("happiness",)
 _MEGC2019 = {
     "casme2": _three(("disgust", "repression"), _HAPPY),
     "samm": _three(_BASIC, _HAPPY),
-    "casme": _three((*_BASIC, "comtempt", "repression"), _HAPPY),
+    "casme": _three((*_BASIC, "repression"), _HAPPY),
     "casme3": _three(("disgust", "fear", "anger", "sad", "sadness"), ("happy", "happiness")),
     "mmew": _three(_BASIC, _HAPPY),
     "fourdme": _three(("repression",)),
@@ -168,7 +168,10 @@ PROTOCOLS = {
         ByEmotion({"casme": _same(*_CASME_4)}),
         ("casme",),
         "The four emotions of CASME (Yan et al., FG 2013) that occur often enough.",
-        sizes=(Size(("casme",), 171, of="as the literature quotes it"),),
+        sizes=(
+            Size(("casme",), 171, of="as mostly quoted"),
+            Size(("casme",), 172, 19, of="DSTAN 2021"),
+        ),
     ),
     "samm-5": Protocol(
         _SAMM_5,

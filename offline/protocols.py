@@ -25,7 +25,10 @@ __all__ = [
     "apply_protocol", "beside_published", "default_protocol", "find_protocol", "splits_of",
 ]  # fmt: skip
 
-DEFAULTS = {"casme": "casme-4", "casme2": "casme2-5", "smic": "smic-3", "samm": "samm-5"}
+DEFAULTS = {
+    "casme": "casme-4", "casme2": "casme2-5", "samm": "samm-5",
+    "smic": "smic-3", "smic-vis": "smic-3", "smic-nir": "smic-3",
+}  # fmt: skip
 """The protocol usual for a data set; megc2019 for the rest."""
 
 

@@ -1,7 +1,8 @@
 """What a run leaves behind: one row a sample, and everything that follows from the rows.
 
 ``predictions.csv`` is the result; ``metrics.json``, the figures and ``report.html`` are computed
-from its rows, pooled over all folds, and can be computed again from the file.
+from its rows, pooled over all folds, and can be computed again from the file. Where a model was
+trained, ``predictions_by_seed.csv`` holds what each seed said on its own.
 """
 
 from __future__ import annotations
@@ -9,22 +10,29 @@ from __future__ import annotations
 import csv
 import io
 import json
-import math
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from offline.datasets.base import Problem
-from offline.metrics import Scores, bootstrap, calibrate, confusion_matrix, score, score_by
-from realtime_mer.doctor import versions
-from realtime_mer.errors import ConfigError, OutputError, SourceError
+from offline.result_files import write_together
+from offline.result_metrics import metrics_of
+from realtime_mer.errors import ConfigError, SourceError
+
+if TYPE_CHECKING:
+    from offline.embedding import Embedding
+
+__all__ = [
+    "Row", "Run", "Unreadable", "metrics_of", "read_predictions", "render_by_seed",
+    "render_predictions", "write_results",
+]  # fmt: skip
 
 PREDICTIONS, METRICS, REPORT = "predictions.csv", "metrics.json", "report.html"
+BY_SEED = "predictions_by_seed.csv"
+SOMETIMES = (BY_SEED, "confusion_by_dataset.png", "tsne.png")
+"""Files that not every run writes; those of an earlier run in the same folder are removed."""
 COLUMNS = ("sample_id", "dataset", "subject", "label", "prediction")
 """Columns before ``p_0`` … ``p_{C-1}``."""
 
@@ -74,7 +82,7 @@ class Run:
     selection
         How epochs and parameters were chosen, and on whom.
     seeds
-        Every seed by name; ``bootstrap`` is the one of the intervals.
+        Every seed by name, or several under one; ``bootstrap`` is the one of the intervals.
     wall_s
         Seconds spent.
     unreadable
@@ -83,6 +91,23 @@ class Run:
         Samples outside the protocol, and what was wrong with the data set.
     trained_on, limits
         The model card's words, empty where there is no card.
+    seed_rows
+        The rows of every training seed on its own, where the run's rows are of the mean of their
+        probabilities.
+    train_confusion
+        (C, C) counts of what the model of every fold says of its own training samples, rows truth.
+    leaky, warning
+        True where something was chosen on the test subjects; what every output then says.
+    chosen
+        Fold and seed → what was selected there, by name: ``epochs``, ``C``.
+    settings
+        The resolved configuration.
+    digest, code
+        What the run is known by: configuration, data and code; and the code alone.
+    published_counts
+        How the samples compare with the literature's, in a sentence.
+    embedding
+        Samples as points of a plane, by likeness.
     """
 
     dataset: str
@@ -90,12 +115,22 @@ class Run:
     classes: tuple[str, ...]
     model: str
     selection: str
-    seeds: Mapping[str, int]
+    seeds: Mapping[str, int | Sequence[int]]
     wall_s: float
     unreadable: tuple[Unreadable, ...] = ()
     left_out: tuple[Problem, ...] = ()
     trained_on: str = ""
     limits: str = ""
+    seed_rows: Mapping[int, Sequence[Row]] = field(default_factory=dict)
+    train_confusion: Sequence[Sequence[int]] | None = None
+    leaky: bool = False
+    warning: str = ""
+    chosen: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    digest: str = ""
+    code: str = ""
+    published_counts: str = ""
+    embedding: Embedding | None = None
 
 
 def render_predictions(rows: Sequence[Row], classes: int) -> str:
@@ -106,16 +141,27 @@ def render_predictions(rows: Sequence[Row], classes: int) -> str:
     ConfigError
         A row has another number of probabilities than there are classes.
     """
+    return _table([("", row) for row in rows], classes, [])
+
+
+def render_by_seed(seed_rows: Mapping[int, Sequence[Row]], classes: int) -> str:
+    """Return the text of ``predictions_by_seed.csv``: those columns, and the seed behind them."""
+    rows = [(str(seed), row) for seed, own in sorted(seed_rows.items()) for row in own]
+    return _table(rows, classes, ["seed"])
+
+
+def _table(rows: Sequence[tuple[str, Row]], classes: int, more: Sequence[str]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*COLUMNS, *(f"p_{number}" for number in range(classes))])
-    for row in rows:
+    writer.writerow([*COLUMNS, *(f"p_{number}" for number in range(classes)), *more])
+    for seed, row in rows:
         if len(row.probabilities) != classes:
             raise ConfigError(
                 f"sample {row.sample_id} has {len(row.probabilities)} probabilities, the protocol "
                 f"{classes} classes: give one for each class"
             )
-        writer.writerow([*(getattr(row, name) for name in COLUMNS), *row.probabilities])
+        behind = [seed] if more else []
+        writer.writerow([*(getattr(row, name) for name in COLUMNS), *row.probabilities, *behind])
     return text.getvalue()
 
 
@@ -157,62 +203,6 @@ def _parse(line: Sequence[str], classes: int, where: str) -> Row:
     return row
 
 
-def metrics_of(rows: Sequence[Row], run: Run) -> dict[str, Any]:
-    """Return the content of ``metrics.json``, JSON-ready: what is undefined is None.
-
-    Everything but what ``run`` holds is computed from ``rows``.
-    """
-    labels, predictions = [row.label for row in rows], [row.prediction for row in rows]
-    classes, groups = len(run.classes), [(row.dataset, row.subject) for row in rows]
-    arguments = (labels, predictions, classes)
-    whole = score(confusion_matrix(*arguments))
-    of_dataset = score_by([row.dataset for row in rows], *arguments)
-    of_person = score_by(groups, *arguments)
-    interval = bootstrap(groups, *arguments, seed=run.seeds.get("bootstrap", 0))
-    found = _ratios(whole) | {
-        "samples": len(rows),
-        "subjects": len(of_person),
-        "classes": list(run.classes),
-        "confusion": whole.confusion.tolist(),
-        "per_class": _per_class(whole, run.classes),
-        "per_dataset": {
-            name: _ratios(part)
-            | {"samples": part.samples, "subjects": sum(person[0] == name for person in of_person)}
-            for name, part in sorted(of_dataset.items())
-        },
-        "per_subject": {
-            dataset: {
-                subject: {"samples": part.samples, "accuracy": part.accuracy}
-                for (of, subject), part in sorted(of_person.items())
-                if of == dataset
-            }
-            for dataset in sorted(of_dataset)
-        },
-        "interval": {
-            "UF1": list(interval.uf1),
-            "UAR": list(interval.uar),
-            "level": interval.level,
-            "draws": interval.draws,
-            "over": "subjects",
-        },
-        "calibration": _calibration(rows, classes),
-        "unreadable": {
-            "samples": len(run.unreadable),
-            "list": [asdict(sample) for sample in run.unreadable],
-        },
-        "left_out": [asdict(problem) for problem in run.left_out],
-        "dataset": run.dataset,
-        "protocol": run.protocol,
-        "model": run.model,
-        "selection": run.selection,
-        "seeds": dict(run.seeds),
-        "wall_s": round(run.wall_s, 3),
-        "versions": {name: number for name, number in versions().items() if number},
-    }
-    cleaned: dict[str, Any] = _null(found)
-    return cleaned
-
-
 def write_results(
     out_dir: str | os.PathLike[str], rows: Sequence[Row], run: Run
 ) -> tuple[dict[str, Any], dict[str, Path]]:
@@ -228,72 +218,20 @@ def write_results(
     ConfigError
         The rows do not fit the run's classes.
     """
-    from offline import figures, report
+    from offline import drawing, figures, report
 
-    out = Path(out_dir)
     metrics = metrics_of(rows, run)
-    light, dark = (figures.draw(metrics, theme) for theme in (figures.LIGHT, figures.DARK))
-    predictions = render_predictions(rows, len(run.classes))
+    light, dark = (
+        figures.draw(metrics, theme, run.embedding) for theme in (drawing.LIGHT, drawing.DARK)
+    )
+    size = len(run.classes)
+    tables = {PREDICTIONS: render_predictions(rows, size)}
+    if len(run.seed_rows) > 1:
+        tables[BY_SEED] = render_by_seed(run.seed_rows, size)
     contents = {
-        PREDICTIONS: predictions.encode("utf-8", "surrogateescape"),
+        **{name: text.encode("utf-8", "surrogateescape") for name, text in tables.items()},
         METRICS: (json.dumps(metrics, indent=2, allow_nan=False) + "\n").encode(),
         REPORT: report.render(metrics, run, light, dark).encode(),
         **light,
     }
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".mer-", dir=out) as scratch:
-            for name, data in contents.items():
-                Path(scratch, name).write_bytes(data)
-            for name in contents:
-                Path(scratch, name).replace(out / name)
-    except OSError as error:
-        raise OutputError(
-            f"cannot write the results into {out}: {error.strerror or error}; choose a folder that "
-            "you may write to"
-        ) from error
-    return metrics, {name: out / name for name in contents}
-
-
-def _ratios(scores: Scores) -> dict[str, Any]:
-    return {
-        "UF1": scores.uf1,
-        "UAR": scores.uar,
-        "accuracy": scores.accuracy,
-        "undefined": {"UF1": scores.undefined_f1, "UAR": scores.undefined_recall},
-    }
-
-
-def _per_class(scores: Scores, classes: Sequence[str]) -> dict[str, Any]:
-    return {
-        name: {
-            "precision": float(scores.precision[index]),
-            "recall": float(scores.recall[index]),
-            "F1": float(scores.f1[index]),
-            "samples": int(scores.confusion[index].sum()),
-            "predicted": int(scores.confusion[:, index].sum()),
-        }
-        for index, name in enumerate(classes)
-    }
-
-
-def _calibration(rows: Sequence[Row], classes: int) -> dict[str, Any]:
-    table = np.array([row.probabilities for row in rows], np.float64).reshape(len(rows), classes)
-    found = calibrate([row.label for row in rows], table)
-    return {
-        "ECE": found.error,
-        "log_loss": found.log_loss,
-        "bins": len(found.samples),
-        "samples": found.samples.tolist(),
-        "confidence": found.confidence.tolist(),
-        "accuracy": found.accuracy.tolist(),
-    }
-
-
-def _null(value: Any) -> Any:
-    """Return a JSON-ready value with None for every number that is not finite."""
-    if isinstance(value, dict):
-        return {key: _null(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_null(each) for each in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    return metrics, write_together(out_dir, contents, SOMETIMES)

@@ -7,7 +7,14 @@ from contextlib import contextmanager
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 
 def say(console: Console, text: str) -> None:
@@ -16,8 +23,8 @@ def say(console: Console, text: str) -> None:
 
 
 @contextmanager
-def sample_bar(title: str) -> Iterator[Callable[[int, int], None]]:
-    """Show how many samples are done; yield what is to be called with (done, total).
+def sample_bar(title: str, unit: str = "samples") -> Iterator[Callable[[int, int], None]]:
+    """Show how many samples are done, or other units; yield what is called with (done, total).
 
     On a terminal's stderr only, and gone at the end: results and errors stand alone.
     """
@@ -26,7 +33,7 @@ def sample_bar(title: str) -> Iterator[Callable[[int, int], None]]:
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("samples"),
+        TextColumn(unit),
         TimeRemainingColumn(),
         console=console,
         transient=True,
@@ -36,5 +43,31 @@ def sample_bar(title: str) -> Iterator[Callable[[int, int], None]]:
 
         def advance(done: int, total: int) -> None:
             bar.update(task, completed=done, total=total)
+
+        yield advance
+
+
+@contextmanager
+def stage_bars() -> Iterator[Callable[[str, int, int], None]]:
+    """Show a bar for each stage of a long work; yield what is called with (stage, done, total).
+
+    On a terminal's stderr only, and gone at the end, like ``sample_bar``.
+    """
+    console = Console(stderr=True)
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def advance(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bar.add_task(escape(stage), total=total)
+            bar.update(tasks[stage], completed=done, total=total)
 
         yield advance

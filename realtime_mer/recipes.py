@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from realtime_mer.errors import ConfigError
 from realtime_mer.face.topology import CROP, CROP_EYES_XY, CROP_IOD
 from realtime_mer.motion.flow import face_mask, onset_apex_flow
+from realtime_mer.motion.strain import optical_strain
 
 FLOW_SIDE = 28
 """Side of the flow map, as in the composite flow archives of the field."""
@@ -110,12 +111,61 @@ def archive_flow(u: NDArray[np.float32], v: NDArray[np.float32]) -> NDArray[np.f
     -------
     (2, 28, 28) float32.
     """
+    return _levelled(_shrunk((u, v)))
+
+
+def flow_strain_map(motion: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Scale dense motion and its strain to a network's input.
+
+    Strain is taken from the dense motion, then framed and shrunk as that is. Its median over the
+    face is taken off, since archives do not keep where zero was; it is given the root mean square
+    that u and v have on average, and is muted as they are where nothing but noise moved.
+
+    Parameters
+    ----------
+    motion
+        (320, 320, 2) float32 in inter-ocular distances, as ``onset_apex_flow`` returns it.
+
+    Returns
+    -------
+    (3, 28, 28) float32: u and v as ``flow_map`` gives them, then strain.
+    """
+    uv = flow_map(motion)
+    loudness = np.sqrt((uv[:, map_mask()] ** 2).sum(0).mean())
+    strain = _levelled(_framed(optical_strain(motion))[None]) * loudness
+    return np.ascontiguousarray(np.concatenate([uv, strain]), np.float32)
+
+
+def archive_flow_strain(
+    u: NDArray[np.float32], v: NDArray[np.float32], strain: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Scale the planes of a pre-computed flow archive to the same input as ``flow_strain_map``.
+
+    Parameters
+    ----------
+    u, v, strain
+        (H, W) float32 as for ``archive_flow``. Some archives hold the size of the motion in the
+        place of its strain; nothing tells them apart.
+
+    Returns
+    -------
+    (3, 28, 28) float32; u and v are those of ``archive_flow``.
+    """
+    return _levelled(_shrunk((u, v, strain)))
+
+
+def _shrunk(planes: tuple[NDArray[np.float32], ...]) -> NDArray[np.float32]:
+    """Return (planes, 28, 28) float32."""
     side = (FLOW_SIDE, FLOW_SIDE)
-    planes = [cv2.resize(p, side, interpolation=cv2.INTER_AREA) for p in (u, v)]
+    small = [cv2.resize(plane, side, interpolation=cv2.INTER_AREA) for plane in planes]
+    return np.asarray(np.stack(small), np.float32)
+
+
+def _levelled(planes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Take off each plane's median and give it the root mean square 1/√2; zero outside the face."""
     face = map_mask()
-    uv = np.stack(planes).astype(np.float32)
-    centred = _centred(uv)
-    rounding = np.maximum(1e-5 * np.abs(uv).max((1, 2)), 1e-6)
+    centred = _centred(planes)
+    rounding = np.maximum(1e-5 * np.abs(planes).max((1, 2)), 1e-6)
     power = (centred[:, face] ** 2).mean(1)
     size = np.sqrt(2 * np.maximum(power, rounding**2))[:, None, None]
     return np.ascontiguousarray(centred / size * face, np.float32)
@@ -150,13 +200,35 @@ def _onset_apex_flow(frames: CandidateFrames) -> NDArray[np.float32]:
     return flow_map(onset_apex_flow(frames.crops_rgb, frames.time_s, frames.onset, frames.apex))
 
 
-RECIPES: dict[str, Recipe] = {"onset_apex_flow": _onset_apex_flow}
+def _onset_apex_strain(frames: CandidateFrames) -> NDArray[np.float32]:
+    """Motion from onset to apex and its strain, (3, 28, 28)."""
+    motion = onset_apex_flow(frames.crops_rgb, frames.time_s, frames.onset, frames.apex)
+    return flow_strain_map(motion)
+
+
+RECIPES: dict[str, Recipe] = {
+    "onset_apex_flow": _onset_apex_flow,
+    "onset_apex_strain": _onset_apex_strain,
+}
 """Every recipe by name."""
 
-ArchiveRecipe = Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[np.float32]]
+ArchiveRecipe = Callable[
+    [NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]], NDArray[np.float32]
+]
+"""u, v and strain, (H, W) float32 each, to a model's input."""
 
-ARCHIVE_RECIPES: dict[str, ArchiveRecipe] = {"onset_apex_flow": archive_flow}
-"""The recipes that a flow archive can serve: its u and v planes to the same input."""
+
+def _archive_flow_only(
+    u: NDArray[np.float32], v: NDArray[np.float32], strain: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    return archive_flow(u, v)
+
+
+ARCHIVE_RECIPES: dict[str, ArchiveRecipe] = {
+    "onset_apex_flow": _archive_flow_only,
+    "onset_apex_strain": archive_flow_strain,
+}
+"""The recipes that a flow archive can serve: its u, v and strain planes to the same input."""
 
 
 def recipe(name: str) -> Recipe:

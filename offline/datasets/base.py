@@ -21,6 +21,11 @@ class FlowFile:
     path: Path
     planes: tuple[int, int] = (0, 1)
 
+    @property
+    def strain_plane(self) -> int:
+        """The remaining channel, which holds strain."""
+        return 3 - sum(self.planes)
+
 
 @dataclass(frozen=True, slots=True)
 class ImageClip:
@@ -74,13 +79,16 @@ class Sample:
     dataset, subject
         Together they are the leave-one-subject-out group: ``01`` of two data sets are two people.
     emotion
-        As the sheet spells it, in lower case; empty where there is none.
+        As the sheet spells it, in lower case, without known slips of spelling; several are joined
+        by ``+``; empty where there is none.
     source
         Where its pictures are.
     action_units
         Action units as the sheet writes them, for instance ``4+R14``; empty where unknown.
     objective_class
         Objective class 1–7 (Davison et al. 2018), None where unknown.
+    objective_source
+        Which file gave it: ``objective sheet`` or ``coding sheet``; empty where it is unknown.
     """
 
     sample_id: str
@@ -90,6 +98,7 @@ class Sample:
     source: Source
     action_units: str = ""
     objective_class: int | None = None
+    objective_source: str = ""
 
     @property
     def group(self) -> tuple[str, str]:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from offline.datasets.base import ImageClip, Problem
 from realtime_mer.sources.folder import EXTENSIONS, last_number
@@ -15,6 +16,12 @@ LEAD_S = 0.1
 """Pictures before the onset that a clip keeps, if there are any: the tracker settles on them."""
 SNAP_FRAMES = 3
 """An annotated picture that is missing is replaced by a neighbour at most this far away."""
+
+MOMENTS = ("onset", "apex", "offset")
+
+Parts = tuple[str, ...]
+"""A folder's path below the data set's root."""
+KeyT = TypeVar("KeyT")
 
 _CROPPED = re.compile(r"(?<![a-z])crop(ped|s)?(?![a-z])")
 
@@ -29,31 +36,36 @@ class ClipFolder:
         The folder.
     parts
         Its path below the data set's root.
-    numbers, frames
-        The number in each picture's name, rising, and the picture.
+    numbers, names
+        The number in each picture's name, rising, and the name.
     unnumbered
         How many pictures were left out, for they have no number or one that another has.
     """
 
     path: Path
-    parts: tuple[str, ...]
+    parts: Parts
     numbers: tuple[int, ...]
-    frames: tuple[Path, ...]
+    names: tuple[str, ...]
     unnumbered: int
 
     @property
     def cropped(self) -> bool:
         """Whether the pictures show only the face, by the names of folders or files."""
         below = self.path.absolute().parts[-len(self.parts) - 2 :]  # the root's name and parent too
-        return any(_CROPPED.search(part.lower()) for part in below) or self.frames[
-            0
-        ].name.lower().startswith("reg_")
+        if any(_CROPPED.search(part.lower()) for part in below):
+            return True
+        return self.names[0].lower().startswith("reg_")
 
 
-def picture_folders(root: Path) -> Iterator[ClipFolder]:
+def picture_folders(root: Path, wanted: Callable[[Parts], object]) -> Iterator[ClipFolder]:
     """Yield every folder below ``root`` that holds numbered pictures, in the order of names.
 
     Links are followed, hidden files and folders are not.
+
+    Parameters
+    ----------
+    wanted
+        Says by its path whether a folder counts; pictures of others are not even numbered.
     """
     visited = set()
     for folder, inner, files in os.walk(root, followlinks=True):
@@ -63,12 +75,13 @@ def picture_folders(root: Path) -> Iterator[ClipFolder]:
             continue
         visited.add(real)
         inner[:] = sorted(name for name in inner if not name.startswith((".", "__MACOSX")))
-        found = _clip_folder(root, Path(folder), files)
+        parts = Path(folder).relative_to(root).parts
+        found = _clip_folder(Path(folder), parts, files) if wanted(parts) else None
         if found:
             yield found
 
 
-def _clip_folder(root: Path, folder: Path, files: list[str]) -> ClipFolder | None:
+def _clip_folder(folder: Path, parts: Parts, files: list[str]) -> ClipFolder | None:
     pictures = [
         name for name in files if not name.startswith(".") and name.lower().endswith(EXTENSIONS)
     ]
@@ -80,22 +93,19 @@ def _clip_folder(root: Path, folder: Path, files: list[str]) -> ClipFolder | Non
     if not by_number:
         return None
     numbers = tuple(sorted(by_number))
-    frames = tuple(folder / by_number[number] for number in numbers)
-    parts = folder.relative_to(root).parts
-    return ClipFolder(folder, parts, numbers, frames, len(pictures) - len(numbers))
+    names = tuple(by_number[number] for number in numbers)
+    return ClipFolder(folder, parts, numbers, names, len(pictures) - len(numbers))
 
 
-def by_clip(
-    root: Path, key: Callable[[tuple[str, ...]], tuple[str, str] | None]
-) -> dict[tuple[str, str], list[ClipFolder]]:
+def by_clip(root: Path, key: Callable[[Parts], KeyT | None]) -> dict[KeyT, list[ClipFolder]]:
     """Return the folders of each clip: whole pictures before cropped, long before short.
 
-    ``key`` tells subject and clip from a path below ``root``, None if it is not a clip's.
+    ``key`` tells the clip from a path below ``root``, None if it is not a clip's.
     """
-    clips: dict[tuple[str, str], list[ClipFolder]] = {}
-    for folder in picture_folders(root):
+    clips: dict[KeyT, list[ClipFolder]] = {}
+    for folder in picture_folders(root, lambda parts: key(parts) is not None):
         name = key(folder.parts)
-        if name:
+        if name is not None:
             clips.setdefault(name, []).append(folder)
     for folders in clips.values():
         folders.sort(key=lambda folder: (folder.cropped, -len(folder.numbers)))
@@ -103,7 +113,7 @@ def by_clip(
 
 
 def cut_clip(
-    folder: ClipFolder, moments: tuple[int, int, int], fps: float
+    folder: ClipFolder, moments: tuple[int, int, int], fps: float, *, to_the_ends: bool = False
 ) -> tuple[ImageClip | None, str]:
     """Cut a clip out of a folder by frame numbers.
 
@@ -113,6 +123,9 @@ def cut_clip(
         Onset, apex and offset as numbered in the file names.
     fps
         Frames a second; a number over it is the picture's time.
+    to_the_ends
+        The folder was cut from onset to offset: where one of them has no picture near it, its
+        first or last picture counts.
 
     Returns
     -------
@@ -120,26 +133,37 @@ def cut_clip(
     why there is none, empty where all is well.
     """
     numbers = folder.numbers
-    onset, apex, offset = (_nearest(numbers, moment) for moment in moments)
-    found = numbers[onset], numbers[apex], numbers[offset]
-    away = [(wanted, abs(wanted - got)) for wanted, got in zip(moments, found, strict=True)]
-    missing = ", ".join(str(wanted) for wanted, distance in away if distance)
-    if max(distance for _, distance in away) > SNAP_FRAMES:
+    ends = {"onset": 0, "offset": len(numbers) - 1} if to_the_ends else {}
+    places, told, missing = [], [], []
+    for moment, wanted in zip(MOMENTS, moments, strict=True):
+        place = _nearest(numbers, wanted)
+        away = abs(numbers[place] - wanted)
+        if away > SNAP_FRAMES and moment in ends:
+            place = ends[moment]
+            end = "last" if place else "first"
+            told.append(f"no picture {wanted}: the {end} of its folder, {numbers[place]}, instead")
+        elif away > SNAP_FRAMES:
+            missing.append(str(wanted))
+        elif away:
+            told.append(f"no picture {wanted}: its neighbour {numbers[place]} instead")
+        places.append(place)
+    if missing:
         where = "/".join(folder.parts)
-        return None, f"no picture {missing} among {numbers[0]}–{numbers[-1]} in {where}"
+        return None, f"no picture {', '.join(missing)} among {numbers[0]}–{numbers[-1]} in {where}"
+    onset, apex, offset = places
     if not onset < apex <= offset:
         listed = ", ".join(map(str, moments))
-        return None, f"onset, apex and offset are {listed}: not in that order"
+        return None, "; ".join([f"onset, apex and offset are {listed}: not in that order", *told])
     first = next(k for k, n in enumerate(numbers) if n >= numbers[onset] - LEAD_S * fps)
     clip = ImageClip(
-        frames=folder.frames[first : offset + 1],
+        frames=tuple(folder.path / name for name in folder.names[first : offset + 1]),
         time_s=tuple(number / fps for number in numbers[first : offset + 1]),
         onset=onset - first,
         apex=apex - first,
         offset=offset - first,
         cropped=folder.cropped,
     )
-    return clip, f"no picture {missing}: its neighbour instead" if missing else ""
+    return clip, "; ".join(told)
 
 
 def _nearest(numbers: tuple[int, ...], wanted: int) -> int:

@@ -1,70 +1,118 @@
-"""A coding sheet and a tree of pictures, joined: what CASME II and SAMM have in common."""
+"""A coding sheet and a tree of pictures, joined: what most data sets have in common."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from offline.datasets.action_unit_text import parse_action_units
 from offline.datasets.base import Dataset, ImageClip, Problem, Sample
-from offline.datasets.clip_tree import ClipFolder, by_clip, cut_clip, leftovers
+from offline.datasets.clip_tree import ClipFolder, Parts, by_clip, cut_clip, leftovers
 from offline.datasets.coding_sheet import Coding, Key, SheetStyle, read_codings
 from realtime_mer.errors import SourceError
+from realtime_mer.sources.folder import last_number
 
 LEAST_SHARE = 0.5
 """A tree with pictures of fewer of the sheet's clips than this was not unpacked to the end."""
+CODING_SHEET = "coding sheet"
+
+KeyOf = Callable[[Parts], Key | None]
+"""Tells subject and clip from a folder's path below the root, None if it is none of these."""
 
 
-def read_coded_clips(
-    name: str,
-    root: Path,
-    style: SheetStyle,
-    key: Callable[[tuple[str, ...]], Key | None],
-    fps: float,
-    layout: str,
-) -> Dataset:
-    """Read a data set that consists of a sheet and one folder of pictures a clip.
+@dataclass(frozen=True, slots=True)
+class TreeStyle:
+    """Where a data set has its pictures.
+
+    Attributes
+    ----------
+    clip
+        Tells the folder of a clip.
+    fps
+        Frames a second of all clips.
+    layout
+        An example of a picture's path, for messages.
+    recording
+        Tells the folder of a whole recording, of which clips are cut; None if there is none.
+    to_the_ends
+        Clips are cut from onset to offset, see ``cut_clip``.
+    renumbered
+        Pictures of a clip may count from its onset.
+    """
+
+    clip: KeyOf
+    fps: float
+    layout: str
+    recording: KeyOf | None = None
+    to_the_ends: bool = False
+    renumbered: bool = False
+
+
+def read_coded_clips(name: str, root: Path, sheet: SheetStyle, tree: TreeStyle) -> Dataset:
+    """Read a data set that consists of a sheet and folders of pictures.
 
     Parameters
     ----------
     name
         The data set's, for the samples.
-    style
-        What its sheet looks like.
-    key
-        Subject and clip from a folder's path below ``root``, None if it is no clip's.
-    fps
-        Frames a second of all its clips.
-    layout
-        An example of a picture's path, for messages.
+    sheet, tree
+        What they look like.
 
     Raises
     ------
     SourceError
-        The sheet is missing or another one, or fewer than half of its clips have pictures.
+        The sheet is missing or another one, fewer than half of its clips have pictures, or none
+        can be used.
     """
-    codings, problems = read_codings(root, style)
-    clips = by_clip(root, key)
-    present = sum(coding.key in clips for coding in codings)
+    codings, problems = read_codings(root, sheet)
+    clips = by_clip(root, _folded(tree.clip, tree.recording))
+    folders = {coding.key: _folders_of(coding, clips) for coding in codings}
+    present = sum(map(bool, folders.values()))
     if present < LEAST_SHARE * len(codings):
         raise SourceError(
             f"{root} holds pictures of {present} of the {len(codings)} clips in the sheet of "
-            f"{style.title}; expected folders such as {layout}; unpack the pictures there"
+            f"{sheet.title}; expected folders such as {tree.layout}; unpack the pictures there"
         )
     samples = []
     for coding in sorted(codings, key=lambda coding: coding.key):
-        clip, told = _clip_of(coding, clips.pop(coding.key, []), fps)
+        clip, told = _clip_of(coding, folders[coding.key], tree)
         problems += told
         if clip:
             samples.append(_sample(name, coding, clip))
-    for subject, clip_name in sorted(clips):
-        reason = "pictures without a row in the sheet"
-        problems.append(Problem(f"{subject} {clip_name}", "dropped", reason))
-    problems += _mixed(samples)
+            problems += _unread_units(coding, name)
+    if not samples:
+        raise SourceError(
+            f"no clip in {root} can be used; the first problem is {problems[0].where}: "
+            f"{problems[0].reason}; expected pictures such as {tree.layout}"
+        )
+    used = {folder.path for found in folders.values() for folder in found}
+    problems += _unused([found[0] for found in clips.values() if found[0].path not in used], tree)
+    problems += [*_counted_anew(samples, tree.fps), *_mixed(samples)]
     return Dataset(name, root, tuple(samples), tuple(problems))
 
 
+def _folded(clip: KeyOf, recording: KeyOf | None) -> KeyOf:
+    """Join two ways of telling a folder into one that does not mind capitals."""
+
+    def key(parts: Parts) -> Key | None:
+        found = clip(parts) or (recording(parts) if recording else None)
+        return (found[0].casefold(), found[1].casefold()) if found else None
+
+    return key
+
+
+def _folders_of(coding: Coding, clips: dict[Key, list[ClipFolder]]) -> list[ClipFolder]:
+    """Return the folders of a clip, those of its own before those of its recording."""
+    names = [coding.clip]
+    if coding.recording != coding.clip:  # a repaired onset may be in the name, or the sheet's
+        names += [f"{coding.recording}_{coding.onset}", coding.recording]
+    keys = {(coding.subject.casefold(), name.casefold()): None for name in names}  # a set in order
+    return [folder for key in keys for folder in clips.get(key, ())]
+
+
 def _clip_of(
-    coding: Coding, folders: list[ClipFolder], fps: float
+    coding: Coding, folders: list[ClipFolder], tree: TreeStyle
 ) -> tuple[ImageClip | None, list[Problem]]:
     """Return the clip from the first of its folders that holds it, and what was wrong."""
     where = " ".join(coding.key)
@@ -72,13 +120,28 @@ def _clip_of(
         blank = [part for part in ("onset", "apex", "offset") if getattr(coding, part) is None]
         reason = f"no number for {' and '.join(blank)} in the sheet"
         return None, [Problem(where, "dropped", reason)]
+    moments = coding.onset, coding.apex, coding.offset
     reason = "no folder with its pictures"
-    for folder in folders:
-        clip, reason = cut_clip(folder, (coding.onset, coding.apex, coding.offset), fps)
+    for found in folders:
+        folder = _from_onset(found, moments) if tree.renumbered else found
+        clip, reason = cut_clip(folder, moments, tree.fps, to_the_ends=tree.to_the_ends)
         if clip:
             repaired = [Problem(where, "repaired", reason)] if reason else []
             return clip, repaired + leftovers(folder)
     return None, [Problem(where, "dropped", reason)]
+
+
+def _from_onset(folder: ClipFolder, moments: tuple[int, int, int]) -> ClipFolder:
+    """Return a folder that counts from 0 or 1 with the sheet's numbers, if it is onset to offset.
+
+    Any other folder is returned as it is.
+    """
+    first, count = folder.numbers[0], len(folder.numbers)
+    onset, _, offset = moments
+    whole = count == offset - onset + 1 == folder.numbers[-1] - first + 1
+    if first == onset or first > 1 or not whole:
+        return folder
+    return replace(folder, numbers=tuple(range(onset, offset + 1)))
 
 
 def _sample(name: str, coding: Coding, clip: ImageClip) -> Sample:
@@ -90,7 +153,34 @@ def _sample(name: str, coding: Coding, clip: ImageClip) -> Sample:
         source=clip,
         action_units=coding.action_units,
         objective_class=coding.objective_class,
+        objective_source="" if coding.objective_class is None else CODING_SHEET,
     )
+
+
+def _unread_units(coding: Coding, dataset: str) -> list[Problem]:
+    """Return a note for every action unit that cannot be read, or had to be decided."""
+    _, told = parse_action_units(coding.action_units, dataset)
+    where = " ".join(coding.key)
+    return [Problem(where, "noted", f"action units: {reason}") for reason in told]
+
+
+def _unused(folders: list[ClipFolder], tree: TreeStyle) -> list[Problem]:
+    """Return a problem for each clip without a row, and one for all such recordings."""
+    clips = [key for folder in folders if (key := tree.clip(folder.parts))]
+    reason = "pictures without a row in the sheet"
+    problems = [Problem(" ".join(key), "dropped", reason) for key in sorted(clips)]
+    rest = len(folders) - len(clips)
+    if rest:
+        problems.append(Problem("recordings", "noted", f"{rest} without a row in the sheet"))
+    return problems
+
+
+def _counted_anew(samples: list[Sample], fps: float) -> list[Problem]:
+    """Return a note if pictures of some clips count from the onset."""
+    sources = [sample.source for sample in samples if isinstance(sample.source, ImageClip)]
+    count = sum(last_number(s.frames[0].name) != round(s.time_s[0] * fps) for s in sources)
+    reason = f"those of {count} clips count from the onset, not as in the sheet"
+    return [Problem("pictures", "noted", reason)] if count else []
 
 
 def _mixed(samples: list[Sample]) -> list[Problem]:

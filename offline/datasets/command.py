@@ -10,6 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from offline.datasets.base import Dataset, Problem
+    from offline.datasets.long_videos import SpottingDataset
     from offline.protocols import Task
 
 SHOWN = 20
@@ -30,14 +31,18 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 def list_datasets(as_json: AsJson = False) -> None:
     """Name the data sets and protocols that can be read."""
     from offline.datasets.registry import DATASETS
+    from offline.datasets.spotting_registry import SPOTTING_DATASETS
     from offline.protocols import PROTOCOLS
 
     told = {name: (read.__doc__ or "").split("\n")[0] for name, read in DATASETS.items()}
+    spotting = {n: (read.__doc__ or "").split("\n")[0] for n, read in SPOTTING_DATASETS.items()}
     labels = {name: ", ".join(protocol.labels) for name, protocol in PROTOCOLS.items()}
     if as_json:
-        typer.echo(json.dumps({"datasets": told, "protocols": labels}, indent=2))
+        names = {"datasets": told, "spotting": spotting, "protocols": labels}
+        typer.echo(json.dumps(names, indent=2))
         return
     _print_pairs("data sets", told)
+    _print_pairs("long videos, for `mer spot-eval`", spotting)
     _print_pairs("protocols", labels)
 
 
@@ -52,10 +57,21 @@ def describe(
     as_json: AsJson = False,
 ) -> None:
     """Count samples, subjects and classes; tell what was repaired or left out."""
-    from offline.datasets.registry import open_dataset
-    from offline.protocols import apply_protocol
+    from offline.datasets.registry import DATASETS, open_dataset
+    from offline.datasets.spotting_registry import SPOTTING_DATASETS
+    from offline.protocols import apply_protocol, find_protocol
+    from realtime_mer.errors import ConfigError
 
-    dataset = open_dataset(name, root)
+    if name in SPOTTING_DATASETS:
+        if protocol:
+            raise ConfigError(f"{name} is for spotting: it has no --protocol, leave that out")
+        _describe_spotting(name, root, as_json)
+        return
+    if name not in DATASETS:
+        known = ", ".join((*DATASETS, *SPOTTING_DATASETS))
+        raise ConfigError(f"data set {name!r} is not known; give one of {known}")
+    wanted = find_protocol(protocol).sets if protocol else None
+    dataset = open_dataset(name, root, wanted)
     task = apply_protocol(dataset, protocol) if protocol else None
     description = describe_dataset(dataset, task)
     if as_json:
@@ -66,7 +82,42 @@ def describe(
     counts = {key: description[key] for key in ("samples", "subjects")} | classes
     title = f"{name} under {protocol}" if protocol else name
     _print_pairs(title, {key: str(count) for key, count in counts.items()})
+    if description["published"]:
+        typer.echo(f"{description['published']}\n")
     _print_problems(_problems(dataset, task))
+
+
+def _describe_spotting(name: str, root: Path, as_json: bool) -> None:
+    from offline.datasets.spotting_registry import open_spotting_dataset
+
+    dataset = open_spotting_dataset(name, root)
+    description = describe_spotting(dataset)
+    if as_json:
+        typer.echo(json.dumps(description, indent=2))
+        return
+    classes = description["classes"]
+    assert isinstance(classes, dict)
+    counts = {key: description[key] for key in ("samples", "subjects", "videos")} | classes
+    _print_pairs(name, {key: str(count) for key, count in counts.items()})
+    _print_problems(dataset.problems)
+
+
+def describe_spotting(dataset: SpottingDataset) -> dict[str, object]:
+    """Return what `mer datasets describe --json` prints of long videos: samples are expressions."""
+    from dataclasses import asdict
+
+    from offline.datasets.long_videos import KINDS
+
+    classes = {kind: sum(len(v.of_kind(kind)) for v in dataset.videos) for kind in KINDS}
+    return {
+        "dataset": dataset.name,
+        "protocol": None,
+        "samples": sum(classes.values()),
+        "subjects": len({video.group for video in dataset.videos}),
+        "classes": classes,
+        "videos": len(dataset.videos),
+        "problems": [asdict(problem) for problem in dataset.problems],
+    }
 
 
 def describe_dataset(dataset: Dataset, task: Task | None = None) -> dict[str, object]:
@@ -81,10 +132,11 @@ def describe_dataset(dataset: Dataset, task: Task | None = None) -> dict[str, ob
     from collections import Counter
     from dataclasses import asdict
 
+    from offline.protocols import beside_published
+
     if task:
-        samples = [sample for sample, _ in task.rows]
-        found = Counter(label for _, label in task.rows)
-        classes = {label: found[k] for k, label in enumerate(task.labels)}
+        samples = list(task.samples)
+        classes = task.counts
     else:
         samples = list(dataset.samples)
         emotions = Counter(sample.emotion or "unknown" for sample in samples)
@@ -95,6 +147,7 @@ def describe_dataset(dataset: Dataset, task: Task | None = None) -> dict[str, ob
         "samples": len(samples),
         "subjects": len({sample.group for sample in samples}),
         "classes": classes,
+        "published": beside_published(task) if task else "",
         "problems": [asdict(problem) for problem in _problems(dataset, task)],
     }
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from offline.datasets.base import FlowFile, ImageClip, Sample, VideoClip
 from offline.datasets.flow_picture import read_flow_picture
+from offline.handcrafted.registry import HANDCRAFTED
 from realtime_mer.errors import ConfigError, SourceError
 from realtime_mer.events import Frame
 from realtime_mer.face.mesh import MediaPipeMesh, MeshDetector
@@ -55,7 +56,7 @@ class InputReader:
         """
         if isinstance(sample.source, FlowFile):
             return _of_flow(sample.source, recipe_name)
-        make = recipe(recipe_name)
+        make = HANDCRAFTED.get(recipe_name) or recipe(recipe_name)
         return make(self.frames(sample))
 
     def frames(self, sample: Sample) -> CandidateFrames:
@@ -198,5 +199,6 @@ def _of_flow(source: FlowFile, recipe_name: str) -> NDArray[np.float32]:
     picture = read_flow_picture(source.path)
     if picture is None:
         raise SourceError(f"cannot read the flow picture {source.path}; unpack the archive again")
-    u, v = (picture[..., plane].astype(np.float32) for plane in source.planes)
-    return ARCHIVE_RECIPES[recipe_name](u, v)
+    planes = (*source.planes, source.strain_plane)
+    u, v, strain = (picture[..., plane].astype(np.float32) for plane in planes)
+    return ARCHIVE_RECIPES[recipe_name](u, v, strain)

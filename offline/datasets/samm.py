@@ -6,19 +6,25 @@ import re
 from pathlib import Path
 
 from offline.datasets.base import Dataset
-from offline.datasets.coded_clips import read_coded_clips
-from offline.datasets.coding_sheet import ApexRepair, Key, SheetStyle
-
-FPS = 200.0
+from offline.datasets.clip_tree import Parts
+from offline.datasets.coded_clips import TreeStyle, read_coded_clips
+from offline.datasets.coding_sheet import FrameRepair, Key, SheetStyle
 
 REPAIRS = {
-    ("028", "028_4_1"): ApexRepair((1143,), 1105),
-    ("032", "032_3_1"): ApexRepair((1930,), 4930),
+    ("028", "028_4_1"): (FrameRepair("apex", (1143,), 1105),),
+    ("032", "032_3_1"): (FrameRepair("apex", (1930,), 4930),),
 }
 """Apexes outside their movement: where the flow is largest; the number without its slip."""
 
-STYLE = SheetStyle("SAMM", re.compile(r"\d{1,3}_\d+_\d+"), "", 3, REPAIRS)
-LAYOUT = "006/006_1_2/006_05562.jpg"
+
+def clip_key(parts: Parts) -> Key | None:
+    """Return subject and clip of a folder such as ``006/006_1_2``."""
+    clip = parts[-1] if parts else ""
+    return (clip.split("_")[0].zfill(3), clip) if SHEET.clip_name.fullmatch(clip) else None
+
+
+SHEET = SheetStyle("SAMM", re.compile(r"\d{1,3}_\d+_\d+"), "", 3, repairs=REPAIRS)
+TREE = TreeStyle(clip_key, 200.0, "006/006_1_2/006_05562.jpg")
 
 
 def read_samm(root: Path) -> Dataset:
@@ -29,9 +35,4 @@ def read_samm(root: Path) -> Dataset:
     SourceError
         The sheet or most of the pictures are missing, or the sheet is another one.
     """
-    return read_coded_clips("samm", root, STYLE, _key, FPS, LAYOUT)
-
-
-def _key(parts: tuple[str, ...]) -> Key | None:
-    clip = parts[-1] if parts else ""
-    return (clip.split("_")[0].zfill(3), clip) if STYLE.clip_name.fullmatch(clip) else None
+    return read_coded_clips("samm", root, SHEET, TREE)

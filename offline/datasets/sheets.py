@@ -53,7 +53,13 @@ def integer(text: str) -> int | None:
 
 
 def read_table(path: Path, required: Iterable[str]) -> Table | None:
-    """Read the first table of a file whose header has all of ``required``.
+    """Return the first table of a file, see ``read_tables``; None where there is none."""
+    tables = read_tables(path, required)
+    return tables[0] if tables else None
+
+
+def read_tables(path: Path, required: Iterable[str]) -> list[Table]:
+    """Read the tables of a file whose header has all of ``required``, one of every sheet.
 
     Parameters
     ----------
@@ -65,7 +71,7 @@ def read_table(path: Path, required: Iterable[str]) -> Table | None:
 
     Returns
     -------
-    The table without its blank rows, None where no row holds the headers.
+    The tables without their blank rows, in the order of the sheets.
 
     Raises
     ------
@@ -73,13 +79,17 @@ def read_table(path: Path, required: Iterable[str]) -> Table | None:
         The file cannot be read as a table.
     """
     wanted = set(required)
-    for sheet in read_sheets(path):
-        for top, cells in enumerate(sheet):
-            keys = [header_key(cell) for cell in cells]
-            if wanted <= set(keys):
-                below = enumerate(sheet[top + 1 :], top + 2)
-                found = [(line, _record(keys, row)) for line, row in below if any(row)]
-                return Table(path, tuple(row for _, row in found), tuple(line for line, _ in found))
+    tables = (_find_table(path, sheet, wanted) for sheet in read_sheets(path))
+    return [table for table in tables if table]
+
+
+def _find_table(path: Path, sheet: Sequence[Cells], wanted: set[str]) -> Table | None:
+    for top, cells in enumerate(sheet):
+        keys = [header_key(cell) for cell in cells]
+        if wanted <= set(keys):
+            below = enumerate(sheet[top + 1 :], top + 2)
+            found = [(line, _record(keys, row)) for line, row in below if any(row)]
+            return Table(path, tuple(row for _, row in found), tuple(line for line, _ in found))
     return None
 
 

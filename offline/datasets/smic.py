@@ -1,21 +1,37 @@
-"""SMIC (Li et al. 2013), the high-speed part: 100 frames a second, no sheet and no apex."""
+"""SMIC (Li et al. 2013): three cameras, no sheet and no apex."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 from offline.datasets.base import Dataset, ImageClip, Problem, Sample
-from offline.datasets.clip_tree import ClipFolder, by_clip, cut_clip, leftovers
+from offline.datasets.clip_tree import ClipFolder, Parts, by_clip, cut_clip, leftovers
 from realtime_mer.errors import SourceError
 
-FPS = 100.0
-LAYOUT = "HS/s1/micro/negative/s1_ne_01/image000103.bmp"
 EMOTIONS = {"ne": "negative", "po": "positive", "sur": "surprise"}
-OTHER_CAMERAS = ("vis", "nir")
+LONG = "smic-e"
+"""The long recordings, which are not clips."""
 
 _CLIP = re.compile(r"s0*(\d+)_(ne|po|sur)_0*(\d+)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """One of the three: the word in the path, what it is, and its frames a second."""
+
+    name: str
+    word: str
+    title: str
+    fps: float
+
+
+HIGH_SPEED = Camera("smic", "hs", "high-speed", 100.0)
+VISUAL = Camera("smic-vis", "vis", "normal", 25.0)
+INFRARED = Camera("smic-nir", "nir", "near-infrared", 25.0)
+CAMERAS = {camera.word: camera for camera in (HIGH_SPEED, VISUAL, INFRARED)}
 
 
 def read_smic(root: Path) -> Dataset:
@@ -26,39 +42,76 @@ def read_smic(root: Path) -> Dataset:
     SourceError
         There is no clip of the high-speed camera.
     """
-    if _camera((root.absolute().name,)):
-        raise SourceError(f"{root} is another camera's part of SMIC; give the folder with HS in it")
-    clips = by_clip(root, _key)
-    samples, problems = [], _left_out(root)
-    for _, folders in sorted(clips.items()):
-        sample, told = _sample(folders[0])
-        problems += told
-        if sample:
-            samples.append(sample)
-    if not samples:
+    return _read(root, HIGH_SPEED)
+
+
+def read_smic_vis(root: Path) -> Dataset:
+    """SMIC-VIS: folders such as VIS/s11/micro/negative/s11_ne_01; the middle picture is the apex.
+
+    Raises
+    ------
+    SourceError
+        There is no clip of the normal camera.
+    """
+    return _read(root, VISUAL)
+
+
+def read_smic_nir(root: Path) -> Dataset:
+    """SMIC-NIR: folders such as NIR/s11/micro/negative/s11_ne_01; the middle picture is the apex.
+
+    Raises
+    ------
+    SourceError
+        There is no clip of the near-infrared camera.
+    """
+    return _read(root, INFRARED)
+
+
+def _read(root: Path, camera: Camera) -> Dataset:
+    own = _part((root.absolute().name,))
+    if own not in ("", camera.word):
         raise SourceError(
-            f"no clip of the high-speed camera in {root}: expected pictures such as {LAYOUT}; "
+            f"{root} is another camera's part of SMIC, or its long recordings; "
+            f"give the folder with {camera.word.upper()} in it"
+        )
+    clips = by_clip(root, lambda parts: _key(parts, own or HIGH_SPEED.word))
+    samples, problems = [], _left_out(camera, Counter(part for part, _, _ in clips))
+    for (part, _, _), folders in sorted(clips.items()):
+        if part == camera.word:
+            sample, told = _sample(folders[0], camera)
+            problems += told
+            samples += [sample] if sample else []
+    if not samples:
+        layout = f"{camera.word.upper()}/s11/micro/negative/s11_ne_01/image000103.bmp"
+        raise SourceError(
+            f"no clip of the {camera.title} camera in {root}: expected pictures such as {layout}; "
             f"found {_what_is_there(root, problems)}; unpack SMIC_all_raw or SMIC_all_cropped there"
         )
-    return Dataset("smic", root, tuple(samples), tuple(problems))
+    return Dataset(camera.name, root, tuple(samples), tuple(problems))
 
 
-def _key(parts: tuple[str, ...]) -> tuple[str, str] | None:
-    """Return subject and clip with padded numbers, so that both ways of writing meet."""
+def _key(parts: Parts, otherwise: str) -> tuple[str, str, str] | None:
+    """Return part, subject and clip with padded numbers, so that both ways of writing meet.
+
+    ``otherwise`` is the part of a path that names none.
+    """
     match = _CLIP.fullmatch(parts[-1]) if parts else None
-    if match is None or _camera(parts):
+    if match is None:
         return None
     subject = f"s{int(match[1]):02d}"
-    return subject, f"{subject}_{match[2].lower()}_{int(match[3]):02d}"
+    clip = f"{subject}_{match[2].lower()}_{int(match[3]):02d}"
+    return _part(parts) or otherwise, subject, clip
 
 
-def _camera(parts: tuple[str, ...]) -> str:
-    """Return which of the other cameras a path belongs to, empty for the high-speed one."""
+def _part(parts: Parts) -> str:
+    """Return which part of SMIC a path belongs to, empty if it does not say."""
     words = {word for part in parts for word in re.split(r"[^a-z]+", part.lower())}
-    return next((camera for camera in OTHER_CAMERAS if camera in words), "")
+    if words & {"long", "e"}:  # as in HS_long/SMIC-HS-E
+        return LONG
+    return next((camera for camera in CAMERAS if camera in words), "")
 
 
-def _sample(folder: ClipFolder) -> tuple[Sample | None, list[Problem]]:
+def _sample(folder: ClipFolder, camera: Camera) -> tuple[Sample | None, list[Problem]]:
     name = folder.parts[-1]
     match = _CLIP.fullmatch(name)
     assert match is not None
@@ -67,28 +120,27 @@ def _sample(folder: ClipFolder) -> tuple[Sample | None, list[Problem]]:
     if told and emotion not in told:
         reason = f"its name says {emotion}, its folder {', '.join(sorted(told))}"
         return None, [Problem(name, "dropped", reason)]
-    clip = _middle_apex(folder)
+    clip = _middle_apex(folder, camera.fps)
     if clip is None:
         reason = f"{len(folder.numbers)} pictures: too few for onset, apex and offset"
         return None, [Problem(name, "dropped", reason)]
-    return Sample(f"{subject}_{name}", "smic", subject, emotion, clip), leftovers(folder)
+    return Sample(f"{subject}_{name}", camera.name, subject, emotion, clip), leftovers(folder)
 
 
-def _middle_apex(folder: ClipFolder) -> ImageClip | None:
+def _middle_apex(folder: ClipFolder, fps: float) -> ImageClip | None:
     """Return the whole folder as a clip; its middle picture stands for the apex."""
     numbers = folder.numbers
     middle = numbers[(len(numbers) - 1) // 2]
-    return cut_clip(folder, (numbers[0], middle, numbers[-1]), FPS)[0]
+    return cut_clip(folder, (numbers[0], middle, numbers[-1]), fps)[0]
 
 
-def _left_out(root: Path) -> list[Problem]:
-    """Return one problem for each of the other cameras in the tree."""
-    found = by_clip(root, lambda parts: (_camera(parts), parts[-1]) if _camera(parts) else None)
-    counts = Counter(camera for camera, _ in found)
-    reason = "clips of this camera, not read: the data set is the high-speed part"
+def _left_out(camera: Camera, counts: Counter[str]) -> list[Problem]:
+    """Return one problem for each of the other parts in the tree."""
+    reason = f"clips of this part, not read: {camera.name} is the {camera.title} camera's"
     return [
-        Problem(camera.upper(), "dropped", f"{count} {reason}")
-        for camera, count in sorted(counts.items())
+        Problem(part.upper(), "dropped", f"{count} {reason}")
+        for part, count in sorted(counts.items())
+        if part != camera.word
     ]
 
 

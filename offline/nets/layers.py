@@ -109,9 +109,7 @@ class Capsules:
     scale: float = 10.0
 
 
-Layer = (
-    Conv | Norm | Relu | MaxPool | AvgPool | Drop | Flatten | Dense | Take | Branches | Capsules
-)
+Layer = Conv | Norm | Relu | MaxPool | AvgPool | Drop | Flatten | Dense | Take | Branches | Capsules
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,9 +155,9 @@ def shape_after(layers: tuple[Layer, ...], shape: Shape) -> Shape:
     return shape
 
 
-def _after(layer: Layer, shape: Shape) -> Shape:
+def _after(layer: Layer, shape: Shape) -> Shape:  # noqa: C901 (one case a layer)
     match layer, shape:
-        case (Norm() | Relu() | Drop()), _:
+        case ((Norm() | Relu() | Drop()), _):
             return shape
         case Conv(), (_, height, width):
             grown = 2 * layer.padding - layer.kernel + 1
@@ -187,7 +185,9 @@ def _pooled(side: int, layer: MaxPool | AvgPool) -> int:
     return (side - layer.size) // layer.stride + 1
 
 
-def walk(layers: tuple[Layer, ...], shape: Shape, path: str = "") -> Iterator[tuple[str, Layer, Shape]]:
+def walk(
+    layers: tuple[Layer, ...], shape: Shape, path: str = ""
+) -> Iterator[tuple[str, Layer, Shape]]:
     """Yield every layer with its path (``0.1.2``) and the shape that comes to it, in order."""
     for place, layer in enumerate(layers):
         name = f"{path}{place}"

@@ -40,6 +40,9 @@ class Plan:
     mixup
         Parameter of the Beta distribution that blends two samples (Zhang et al. 2018); 0 blends
         none, 1 blends most.
+    believed
+        How much of the training side's class balance the answers believe, see
+        ``class_balance.believing``; for classes taught as equally common.
     mirror_test
         Answer with the mean logits of a map and its mirror image.
     """
@@ -57,6 +60,7 @@ class Plan:
     noise: float = 0.0
     mixup: float = 0.0
     mirror_test: bool = False
+    believed: float = 0.0
 
     def __post_init__(self) -> None:
         if self.schedule not in ("constant", "cosine"):
@@ -79,7 +83,8 @@ class Plan:
         """Return the learning rate of each step, (steps,)."""
         if self.schedule == "constant":
             return np.full(steps, self.rate)
-        return self.rate * 0.5 * (1 + np.cos(np.pi * np.arange(steps) / steps))
+        half_cosine = 0.5 * (1 + np.cos(np.pi * np.arange(steps) / steps))
+        return np.asarray(self.rate * half_cosine, np.float64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -133,7 +138,13 @@ def draw(plan: Plan, train: NDArray[np.int64], steps: int, key: int) -> Draws:
     shifts = generator.integers(-plan.shift, plan.shift, (2, *shape), endpoint=True)
     gains = np.exp(plan.gain * generator.standard_normal(shape))
     return Draws(
-        first, second, share.astype(np.float32), flips, shifts, gains.astype(np.float32), key
+        first,
+        second,
+        share.astype(np.float32),
+        flips,
+        shifts.astype(np.int64),
+        gains.astype(np.float32),
+        key,
     )
 
 
@@ -158,4 +169,4 @@ def class_weights(
     counts = targets[train].sum(0, dtype=np.float64)
     present = max(int((counts > 0).sum()), 1)
     weights = np.divide(len(train), present * counts, out=np.zeros_like(counts), where=counts > 0)
-    return weights.astype(np.float32)
+    return np.asarray(weights, np.float32)

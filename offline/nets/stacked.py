@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from offline.learning import Material
-from offline.nets import dice
+from offline.nets import dice, dice_torch
 from offline.nets.layers import (
     AvgPool,
     Branches,
@@ -36,8 +36,10 @@ from offline.nets.layers import (
     initial,
     learnt,
 )
-from offline.nets.plan import Draws, Plan, class_weights, draw
+from offline.nets.plan import Plan, class_weights, draw
 from offline.nets.training import Fit, Ready, Run, marked_steps
+from realtime_mer.errors import ConfigError
+
 
 WATCHED = 64
 """Samples that are asked about at once."""
@@ -83,7 +85,7 @@ class _Stack:
         self, net: Net, plan: Plan, material: Material, runs: Sequence[Run], device: str
     ) -> None:
         self.net, self.plan, self.runs = net, plan, runs
-        self.device = torch.device(device)
+        self.device = _usable(device)
         self.exclusive = material.exclusive
         maps = torch.from_numpy(material.inputs).to(self.device)
         self.maps = torch.cat([maps, mirrored(maps)])
@@ -156,8 +158,8 @@ class _Stack:
             maps = maps * gains[..., None, None, None]
         if self.plan.noise:
             keys = [run.key for run in self.runs]
-            starts = dice.torch_starts(keys, step, dice.NOISE, self.device)
-            lanes = dice.torch_lanes(starts, maps[0].numel())
+            starts = dice_torch.starts(keys, step, dice.NOISE, self.device)
+            lanes = dice_torch.lanes(starts, maps[0].numel())
             maps = maps + self.plan.noise * self.levels[lanes >> 4].reshape(maps.shape)
         return _grouped(maps), targets
 
@@ -205,7 +207,9 @@ class _Stack:
                 x = self._applied(layer, x, name, moment)
         return x
 
-    def _applied(self, layer: Layer, x: Tensor, name: str, moment: _Moment | None) -> Tensor:
+    def _applied(  # noqa: C901, one case for each layer
+        self, layer: Layer, x: Tensor, name: str, moment: _Moment | None
+    ) -> Tensor:
         folds = len(self.runs)
         own = {part: self.weights.get(f"{name}.{part}") for part in _PARTS}
         weight, bias = own["weight"], own["bias"]
@@ -236,7 +240,8 @@ class _Stack:
             case Flatten():
                 return x.view(len(x), folds, -1).transpose(0, 1)
             case Dense():
-                assert weight is not None and bias is not None
+                assert weight is not None
+                assert bias is not None
                 return torch.baddbmm(bias[:, None], x, weight.transpose(1, 2))
             case Take():
                 return _grouped_back(self._split(x)[:, :, list(layer.channels)])
@@ -257,16 +262,25 @@ class _Stack:
     def _dropped(self, x: Tensor, share: float, moment: _Moment) -> Tensor:
         """Silence values by the dice; places are counted within a fold's (B, C, H, W) or (B, n)."""
         folds = len(self.runs)
-        starts = dice.torch_starts(moment.keys, moment.step, moment.layer, self.device)
+        starts = dice_torch.starts(moment.keys, moment.step, moment.layer, self.device)
         moment.layer += 1
         threshold = round(share * 65536)
-        lanes = dice.torch_lanes(starts, x.numel() // folds)
+        lanes = dice_torch.lanes(starts, x.numel() // folds)
         factor = (lanes >= threshold).to(x.dtype) * (65536 / (65536 - threshold))
         if x.ndim == 3:
             return x * factor.view(x.shape)
         batch, _, height, width = x.shape
         kept = factor.view(folds, batch, -1, height, width)
         return x * _grouped_back(kept.transpose(0, 1))
+
+
+def _usable(name: str) -> torch.device:
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise ConfigError(
+            f"--device is {name}, but PyTorch {torch.__version__} sees no such GPU here; give cpu, "
+            "or install a PyTorch with CUDA and its driver"
+        )
+    return torch.device(name)
 
 
 _PARTS = ("weight", "bias", "mean", "variance")

@@ -8,8 +8,11 @@ from offline.metrics import (
     bootstrap,
     calibrate,
     confusion_matrix,
+    confusions_by,
+    draw_people,
     score,
     score_by,
+    uf1_of,
 )
 from offline.published import MEGC2019
 from realtime_mer.errors import ConfigError
@@ -73,6 +76,59 @@ def test_the_whole_is_the_sum_of_its_data_sets(log):
     assert list(parts) == ["smic", "casme2", "samm"]
     for name, part in parts.items():
         assert (round(part.uf1, 4), round(part.uar, 4)) == log[name][1:3]
+
+
+def test_the_two_runs_of_ststnet_are_both_of_the_442_samples():
+    for log in (PYTORCH, MATLAB):
+        assert np.sum(log["full"][0], axis=1).tolist() == [250, 109, 83]
+        parts = [np.array(log[name][0]) for name in ("smic", "casme2", "samm")]
+        np.testing.assert_array_equal(sum(parts), log["full"][0])
+        assert [int(part.sum()) for part in parts] == [164, 145, 133]
+
+
+@pytest.mark.parametrize("part", MATLAB)
+def test_precision_in_the_place_of_recall_is_another_figure(part):
+    """Transposed, a matrix keeps its UF1 and changes its UAR: so the slip went unnoticed."""
+    right, wrong = score(MATLAB[part][0]), score(np.transpose(MATLAB[part][0]))
+    assert wrong.uf1 == pytest.approx(right.uf1)
+    assert wrong.uar == pytest.approx(right.precision.mean())
+    assert wrong.uar > right.uar + 0.03
+
+
+def test_the_mean_over_folds_is_another_figure_than_the_pooled_one():
+    """What a fold lacks counts as nothing or as 0, and either way the mean is not UF1."""
+    groups, labels, predictions = people(4, 40)
+    pooled = score(confusion_matrix(labels, predictions, 3)).uf1
+    folds = score_by(groups, labels, predictions, 3).values()
+    present = np.mean([fold.uf1 for fold in folds])
+    fixed = np.mean([np.nan_to_num(fold.f1).mean() for fold in folds])
+    assert fixed < present - 0.05
+    assert min(abs(present - pooled), abs(fixed - pooled)) > 0.02
+    every = {"average": "macro", "zero_division": 0}
+    truth, guess, own = np.array(labels), np.array(predictions), [group[1] for group in groups]
+    theirs = [
+        sk.f1_score(truth[[o == name for o in own]], guess[[o == name for o in own]], **every)
+        for name in dict.fromkeys(own)
+    ]
+    assert present == pytest.approx(np.mean(theirs))
+
+
+def test_three_ways_to_uf1_agree():
+    confusions = np.array([case[0] for case in ALL])
+    np.testing.assert_allclose(uf1_of(confusions), [score(each).uf1 for each in confusions])
+    labels, predictions = unrolled(confusions[0])
+    stacked = confusions_by(["a"] * len(labels), labels, predictions, 3)
+    assert stacked[0] == ["a"]
+    np.testing.assert_array_equal(stacked[1][0], confusions[0])
+
+
+def test_people_are_drawn_with_replacement_and_as_many_as_there_are():
+    times = draw_people(7, seed=1, draws=50)
+    assert times.shape == (50, 7)
+    assert (times.sum(1) == 7).all()
+    assert times.max() > 1
+    np.testing.assert_array_equal(times, draw_people(7, seed=1, draws=50))
+    assert draw_people(0, seed=1, draws=3).shape == (3, 0)
 
 
 @st.composite

@@ -15,7 +15,9 @@ from realtime_mer.recipes import (
     RECIPES,
     CandidateFrames,
     archive_flow,
+    archive_flow_strain,
     flow_map,
+    flow_strain_map,
     map_mask,
     recipe,
 )
@@ -214,8 +216,13 @@ def test_a_constant_shift_changes_nothing(x, y, seed):
 
 
 def test_an_archive_recipe_for_what_archives_can_serve():
-    assert {"onset_apex_flow": archive_flow} == ARCHIVE_RECIPES
     assert set(ARCHIVE_RECIPES) <= set(RECIPES)
+    planes = np.random.default_rng(0).normal(size=(3, 40, 30)).astype(np.float32)
+    flow = ARCHIVE_RECIPES["onset_apex_flow"](*planes)
+    np.testing.assert_array_equal(flow, archive_flow(*planes[:2]))
+    both = ARCHIVE_RECIPES["onset_apex_strain"](*planes)
+    np.testing.assert_array_equal(both, archive_flow_strain(*planes))
+    np.testing.assert_array_equal(both[:2], flow)
 
 
 def scaled_planes(flow: np.ndarray) -> list[np.ndarray]:
@@ -232,6 +239,44 @@ def test_an_archive_of_a_map_reads_as_the_map_but_for_each_planes_scale(seed):
         assert 0.3 < factor < 3
         step = factor * np.ptp(other) / 255
         assert np.abs(one - factor * other).max() < 1.5 * step
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_an_archives_strain_reads_as_the_streams(seed):
+    plain = flow_strain_map(smooth_motion(seed))
+    _, _, strain = archive_flow_strain(*scaled_planes(plain))
+    step = np.ptp(plain[2]) / 255
+    assert np.abs(strain - plain[2]).max() < 2 * step
+
+
+def test_the_recipe_with_strain_is_the_one_without_and_a_plane_more():
+    frames = candidate(noise=1.0)
+    both = recipe("onset_apex_strain")(frames)
+    assert both.shape == (3, FLOW_SIDE, FLOW_SIDE)
+    np.testing.assert_array_equal(both[:2], recipe("onset_apex_flow")(frames))
+    assert both[2, 1:6, 4:24].max() > 2  # the skin around the brows
+    mirror = recipe("onset_apex_strain")(mirrored(frames))
+    assert np.corrcoef(both[2].ravel(), mirror[2, :, ::-1].ravel())[0, 1] > 0.98
+
+
+@settings(max_examples=20, deadline=None)
+@given(gain=st.floats(0.5, 10.0), x=st.floats(-0.05, 0.05), seed=st.integers(0, 2**16))
+def test_strain_is_centred_of_one_size_and_blind_to_a_shift(gain, x, seed):
+    motion = np.float32(gain) * smooth_motion(seed)
+    plane = flow_strain_map(motion)[2]
+    face = map_mask()
+    assert np.abs(np.median(plane[face])) < 1e-3
+    assert (plane[face] ** 2).mean() == pytest.approx(0.5, abs=0.05)
+    assert (plane[face] ** 2).mean() <= 0.5001
+    assert not plane[~face].any()
+    shifted = flow_strain_map(motion + np.float32(x))[2]
+    np.testing.assert_allclose(shifted, plane, atol=0.05)
+
+
+def test_strain_is_muted_with_the_motion():
+    loud, quiet = (flow_strain_map(smooth_motion() * size)[2] for size in (1, np.float32(0.005)))
+    assert 0 < np.abs(quiet).max() < 0.5 * np.abs(loud).max()
+    assert not flow_strain_map(np.zeros((320, 320, 2), np.float32)).any()
 
 
 @settings(max_examples=40, deadline=None)

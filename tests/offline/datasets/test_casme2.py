@@ -73,13 +73,58 @@ def test_a_slash_for_an_apex_is_repaired_where_known_and_dropped_where_not(tmp_p
 
 def test_a_repair_leaves_another_version_of_the_sheet_alone(tmp_path):
     subject, clip = "sub05", "EP16_04f"
-    repair = REPAIRS[subject, clip]
+    (repair,) = REPAIRS[subject, clip]
     assert 150 not in repair.old
     trees.casme2_sheet(tmp_path, [trees.casme2_row("05", clip, 141, 150, 181)])
     trees.casme2_pictures(tmp_path, "05", clip, 141, 181)
     dataset = open_dataset("casme2", tmp_path)
     assert names(dataset.samples[0])[dataset.samples[0].source.apex] == "img150.jpg"
-    assert dataset.problems == ()
+    assert actions(dataset) == [(f"{subject} {clip}", "noted")]
+    assert "apex 150 in the sheet" in dataset.problems[0].reason
+
+
+@pytest.mark.parametrize(("offset_12", "frames_20"), [(106, 106), (111, 111)])
+def test_every_known_mistake_is_repaired_in_either_coding(tmp_path, offset_12, frames_20):
+    rows = [
+        trees.casme2_row("04", "EP12_01f", 261, "/", 321),
+        trees.casme2_row("05", "EP09_05f", 69, 69, 123),
+        trees.casme2_row("05", "EP16_04f", 141, 181, 181),
+        trees.casme2_row("12", "EP09_06", 66, 111, offset_12),
+        trees.casme2_row("20", "EP16_01", 71, frames_20, frames_20),
+        trees.casme2_row("25", "EP18_04f", 76, 116, 116),
+    ]
+    trees.casme2_sheet(tmp_path, rows)
+    for subject, clip, _, onset, _, offset, *_ in rows:
+        trees.casme2_pictures(tmp_path, subject, clip, onset, offset)
+    dataset = open_dataset("casme2", tmp_path)
+    apexes = [names(sample)[sample.source.apex] for sample in dataset.samples]
+    assert apexes == [f"img{n}.jpg" for n in (279, 81, 166, 89, 91, 98)]
+    assert actions(dataset) == [(" ".join(key), "repaired") for key in REPAIRS]
+
+
+def test_a_whole_sheet_is_read_to_the_last_row(tmp_path):
+    per_subject = [10] * 25 + [5]
+    clips = [(f"{s:02d}", f"EP{k:02d}_01") for s, n in enumerate(per_subject, 1) for k in range(n)]
+    trees.casme2_sheet(tmp_path, [trees.casme2_row(*clip, 10, 12, 14) for clip in clips])
+    for clip in (*clips, ("09", "EP99_02f"), ("24", "EP99_07")):
+        trees.casme2_pictures(tmp_path, *clip, 10, 14)
+    dataset = open_dataset("casme2", tmp_path)
+    assert len(dataset.samples) == 255
+    assert len({sample.group for sample in dataset.samples}) == 26
+    assert actions(dataset) == [("sub09 EP99_02f", "dropped"), ("sub24 EP99_07", "dropped")]
+
+
+@pytest.mark.parametrize(
+    ("emotion", "version"), [("surprise", "2019-07-01"), ("sadness", "2014-05-08")]
+)
+def test_the_version_of_the_sheet_is_told_by_the_clips_that_were_relabelled(
+    tmp_path, emotion, version
+):
+    trees.casme2_sheet(tmp_path, [trees.casme2_row("24", "EP07_01", 10, 14, 20, emotion)])
+    trees.casme2_pictures(tmp_path, "24", "EP07_01", 10, 20)
+    (problem,) = open_dataset("casme2", tmp_path).problems
+    assert (problem.where, problem.action) == ("coding sheet", "noted")
+    assert version in problem.reason
 
 
 def test_nothing_is_left_out_without_a_reason(tmp_path):
@@ -127,8 +172,22 @@ def test_objective_classes_come_from_their_own_sheet(tmp_path):
     trees.casme2(tmp_path)
     rows = [("Subject", "Filename", "Objective Class"), ("01", "EP01_01", 6)]
     trees.write_xlsx(tmp_path / "CASME2-ObjectiveClasses.xlsx", rows)
-    classes = [sample.objective_class for sample in open_dataset("casme2", tmp_path).samples]
-    assert classes == [6, None]
+    samples = open_dataset("casme2", tmp_path).samples
+    classes = [(sample.objective_class, sample.objective_source) for sample in samples]
+    assert classes == [(6, "objective sheet"), (None, "")]
+
+
+def test_a_column_of_objective_classes_counts_where_their_own_sheet_has_none(tmp_path):
+    trees.casme2(tmp_path)
+    header = (*trees.CASME2_HEADER, "Objective Classes")
+    rows = [
+        (*trees.casme2_row("01", "EP01_01", 10, 14, 20), 3),
+        (*trees.casme2_row("02", "EP03_02f", 30, 34, 40), 9),
+    ]
+    trees.write_xlsx(tmp_path / "CASME2-coding-20990101.xlsx", [header, *rows])
+    samples = open_dataset("casme2", tmp_path).samples
+    classes = [(sample.objective_class, sample.objective_source) for sample in samples]
+    assert classes == [(3, "coding sheet"), (None, "")]
 
 
 def test_of_two_sheets_the_newer_counts_and_is_told(tmp_path):

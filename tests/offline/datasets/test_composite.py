@@ -40,8 +40,71 @@ def test_a_missing_or_doubled_part_is_refused(tmp_path):
         open_dataset("composite", tmp_path)
 
 
+WRITERS = {
+    "casme": trees.casme,
+    "casme2": trees.casme2,
+    "casme3": trees.casme3,
+    "fourdme": trees.fourdme,
+    "mmew": trees.mmew,
+    "samm": trees.samm,
+    "smic": trees.smic,
+}
+
+
+@pytest.mark.parametrize(
+    "folders",
+    [
+        dict.fromkeys(WRITERS),
+        {
+            "casme": "CASME_v1",
+            "casme2": "CASME II",
+            "casme3": "CAS(ME)^3",
+            "fourdme": "4DME",
+            "mmew": "MMEW_Final",
+            "samm": "SAMM-2018",
+            "smic": "SMIC-HS",
+        },
+    ],
+)
+def test_any_image_data_sets_may_be_wanted_in_any_order(tmp_path, folders):
+    for name, folder in folders.items():
+        WRITERS[name](tmp_path / (folder or name))
+    for other in ("CAS(ME)^2", "SAMM_longvideos", "SMIC-E_raw image", "notes"):
+        (tmp_path / other).mkdir()
+    wanted = list(WRITERS)[::-1]
+    dataset = open_dataset("composite", tmp_path, wanted)
+    found = list(dict.fromkeys(sample.dataset for sample in dataset.samples))
+    assert found == wanted
+    assert dataset.problems == ()
+    assert {s.dataset for s in open_dataset("composite", tmp_path, ["casme"]).samples} == {"casme"}
+    assert open_dataset("casme3", tmp_path / (folders["casme3"] or "casme3"), wanted).samples
+
+
+def test_the_folder_of_another_data_set_does_not_do(tmp_path):
+    trees.casme2(tmp_path / "CASME2")
+    trees.casme2(tmp_path / "CAS(ME)^2")
+    with pytest.raises(SourceError, match=r"one folder for casme, .*; put one folder of each of"):
+        open_dataset("composite", tmp_path, ["casme", "casme2"])
+    assert len(open_dataset("composite", tmp_path, ["casme2"]).samples) == 2
+
+
+def test_cameras_of_smic_share_a_folder_but_not_a_composite(tmp_path):
+    trees.casme2(tmp_path / "CASME2")
+    trees.smic_clip(tmp_path / "SMIC_all_raw", "s11_ne_01", 1, 9, camera="VIS")
+    dataset = open_dataset("composite", tmp_path, ["casme2", "smic-vis"])
+    assert [sample.dataset for sample in dataset.samples] == ["casme2", "casme2", "smic-vis"]
+    with pytest.raises(ConfigError, match="smic and smic-vis show the same people"):
+        open_dataset("composite", tmp_path, ["smic", "smic-vis"])
+
+
+@pytest.mark.parametrize("wanted", [["casme2", "synthetic"], []])
+def test_what_cannot_be_wanted_is_refused(tmp_path, wanted):
+    with pytest.raises(ConfigError, match=r"cannot have (synthetic|no part); give some of casme"):
+        open_dataset("composite", tmp_path, wanted)
+
+
 def test_unknown_names_and_missing_roots(tmp_path):
-    with pytest.raises(ConfigError, match="casme2, smic, samm, composite, flow-archive, reviewed"):
+    with pytest.raises(ConfigError, match=r"one of casme, casme2, .*fourdme, composite"):
         open_dataset("casme9", tmp_path)
     for name in DATASETS:
         with pytest.raises(SourceError, match="does not exist"):

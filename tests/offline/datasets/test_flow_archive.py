@@ -9,7 +9,7 @@ from offline.datasets.flow_picture import find_planes
 from offline.datasets.inputs import InputReader
 from offline.datasets.registry import open_dataset
 from realtime_mer.errors import ConfigError, SourceError
-from realtime_mer.recipes import archive_flow
+from realtime_mer.recipes import archive_flow, archive_flow_strain
 
 NAMES = (
     ("sub91", 0, "sub91_EP02_01f .png"),
@@ -82,9 +82,11 @@ def test_the_order_of_channels_is_told_by_their_values(tmp_path, write, expected
     assert {sample.source.planes for sample in dataset.samples} == {expected}
     assert [p.action for p in dataset.problems] == ["noted"] * notes
     mine = next(s for s in dataset.samples if s.sample_id == "mine_1")
-    u, v, _ = (plane.astype(np.float32) for plane in planes(5))
+    u, v, strain = (plane.astype(np.float32) for plane in planes(5))
     with InputReader() as reader:
         np.testing.assert_array_equal(reader.read(mine, "onset_apex_flow"), archive_flow(u, v))
+        both = reader.read(mine, "onset_apex_strain")
+        np.testing.assert_array_equal(both, archive_flow_strain(u, v, strain))
         with pytest.raises(ConfigError, match="needs pictures; a flow archive holds only motion"):
             reader.read(mine, "no_such_recipe")
 

@@ -61,6 +61,13 @@ def test_pictures_show_what_the_recording_shows(reader, pictures, from_video, tm
     np.testing.assert_array_equal(made, again)
 
 
+def test_offline_strain_is_the_streams_bit_for_bit(reader, pictures, tmp_path):
+    sample = clip(tmp_path, pictures)
+    made = reader.read(sample, "onset_apex_strain")
+    np.testing.assert_array_equal(made, recipe("onset_apex_strain")(reader.frames(sample)))
+    np.testing.assert_array_equal(made[:2], reader.read(sample, FLOW))
+
+
 def test_cropped_pictures_get_room_around_the_face(reader, pictures, from_video, tmp_path):
     face = [np.ascontiguousarray(picture[100:400, 190:450]) for picture in pictures]
     assert alike(reader.read(clip(tmp_path, face, cropped=True), FLOW), from_video) > 0.6

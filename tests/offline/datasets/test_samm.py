@@ -51,6 +51,40 @@ def test_an_apex_after_the_offset_is_repaired_only_if_it_is_the_known_one(tmp_pa
     assert "not in that order" in dataset.problems[1].reason
 
 
+def test_slips_of_the_sheet_are_repaired_and_early_apexes_and_open_units_left_alone(tmp_path):
+    rows = [
+        trees.samm_row("032", "032_3_1", 4896, 1930, 4970),
+        trees.samm_row("032", "032_3_9", 5126, 5127, 5207, units="R12 or R14"),
+    ]
+    trees.samm_sheet(tmp_path, rows)
+    trees.samm_pictures(tmp_path, "032_3_1", 4896, 4970)
+    trees.samm_pictures(tmp_path, "032_3_9", 5126, 5207)
+    dataset = open_dataset("samm", tmp_path)
+    apexes = [sample.source.frames[sample.source.apex].name for sample in dataset.samples]
+    assert apexes == ["032_04930.jpg", "032_05127.jpg"]
+    assert dataset.samples[1].action_units == "R12 or R14"
+    assert [(p.where, p.action) for p in dataset.problems] == [
+        ("032 032_3_1", "repaired"),
+        ("032 032_3_9", "noted"),
+    ]
+    assert "'R12 or R14' is read as R14" in dataset.problems[1].reason
+
+
+def test_a_whole_sheet_is_read_to_the_last_row(tmp_path):
+    per_subject = [5] * 28 + [19]
+    clips = [f"{s:03d}_9_{k}" for s, n in enumerate(per_subject, 6) for k in range(n)]
+    rows = [trees.samm_row(int(clip[:3]), clip, 10, 12, 14, objective=4) for clip in clips]
+    trees.samm_sheet(tmp_path, rows)
+    for clip in clips:
+        trees.samm_pictures(tmp_path, clip, 10, 14)
+    dataset = open_dataset("samm", tmp_path)
+    assert len(dataset.samples) == 159
+    assert len({sample.group for sample in dataset.samples}) == 29
+    sources = {(sample.objective_class, sample.objective_source) for sample in dataset.samples}
+    assert sources == {(4, "coding sheet")}
+    assert dataset.problems == ()
+
+
 def test_the_sheet_of_casme2_is_refused(tmp_path):
     trees.casme2(tmp_path)
     with pytest.raises(SourceError, match="of another data set"):

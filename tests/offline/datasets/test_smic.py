@@ -34,7 +34,8 @@ def test_padded_and_unpadded_names_are_one_clip_and_whole_pictures_come_first(tm
 def test_other_cameras_contradictions_and_stubs_are_told(tmp_path):
     trees.smic(tmp_path)
     trees.smic_clip(tmp_path, "s11_ne_01", 1, 9, camera="VIS")
-    trees.smic_clip(tmp_path, "s11_po_01", 1, 9, camera="SMIC-NIR-E")
+    trees.smic_clip(tmp_path, "s11_po_01", 1, 9, camera="SMIC_NIR")
+    trees.smic_clip(tmp_path, "s11_po_01", 1, 99, camera="HS_long/SMIC-HS-E")
     trees.write_pictures(tmp_path / "HS/s3/micro/positive/s3_ne_01", ["image1.bmp", "image2.bmp"])
     trees.smic_clip(tmp_path, "s4_ne_01", 5, 6)
     trees.write_pictures(tmp_path / "HS/s4/non_micro/s4_n1", ["image1.bmp"])
@@ -42,6 +43,7 @@ def test_other_cameras_contradictions_and_stubs_are_told(tmp_path):
     assert len(dataset.samples) == 3
     assert [problem.where for problem in dataset.problems] == [
         "NIR",
+        "SMIC-E",
         "VIS",
         "s3_ne_01",
         "s4_ne_01",
@@ -61,3 +63,25 @@ def test_the_root_itself_may_tell_that_pictures_are_cropped_or_of_another_camera
         assert open_dataset("smic", root).samples[0].source.cropped
     with pytest.raises(SourceError, match="another camera"):
         open_dataset("smic", tmp_path / "SMIC_all_cropped" / "VIS")
+
+
+@pytest.mark.parametrize(("name", "camera"), [("smic-vis", "VIS"), ("smic-nir", "NIR")])
+def test_the_slow_cameras_are_data_sets_of_their_own(tmp_path, name, camera):
+    trees.smic(tmp_path)
+    form = "image {:06d}.bmp"
+    trees.smic_clip(tmp_path, "s11_po_01", 50, 58, camera=camera, form=form)
+    dataset = open_dataset(name, tmp_path)
+    (sample,) = dataset.samples
+    assert (sample.sample_id, sample.group) == ("s11_s11_po_01", (name, "s11"))
+    assert (sample.emotion, sample.source.apex) == ("positive", 4)
+    assert sample.source.time_s[:2] == (2.0, 2.04)
+    assert [(p.where, p.action) for p in dataset.problems] == [("HS", "dropped")]
+    assert open_dataset(name, tmp_path / camera).samples[0].sample_id == sample.sample_id
+    with pytest.raises(SourceError, match=rf"another camera.*give the folder with {camera}"):
+        open_dataset(name, tmp_path / "HS")
+
+
+def test_a_tree_without_the_wanted_camera_says_what_it_has(tmp_path):
+    trees.smic(tmp_path)
+    with pytest.raises(SourceError, match=r"no clip of the near-infrared camera.*HS: 3 clips"):
+        open_dataset("smic-nir", tmp_path)

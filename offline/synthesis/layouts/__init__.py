@@ -1,0 +1,1 @@
+"""Layouts of the field's data sets for rendered ones: trees, numbering, sheets, quirks."""
