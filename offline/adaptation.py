@@ -22,8 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines import EngineError, Package, open_backend
-from offline.metrics import confusion_matrix, score
 from offline.onnx_fusion import LEAST_P, Fusion, fuse
+from offline.scores.metrics import confusion_matrix, score
 from realtime_mer.errors import ConfigError, ModelError
 from realtime_mer.events import EMOTIONS
 from realtime_mer.recipes import FLOW_SIDE

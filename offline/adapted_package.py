@@ -28,7 +28,7 @@ from engines import (
 )
 from engines.package import CARD
 from offline.adaptation import BASE, Adapted, adapt, emotion_columns
-from offline.evaluation import find_package
+from offline.bench.evaluation import find_package
 from offline.onnx_fusion import check_parity, fuse, fused_model, in_memory
 from realtime_mer.doctor import versions
 from realtime_mer.errors import ConfigError, ModelError, OutputError, SourceError
@@ -36,7 +36,7 @@ from realtime_mer.events import EMOTIONS
 
 if TYPE_CHECKING:
     from offline.datasets.base import Sample
-    from offline.protocols import Task
+    from offline.tasks.protocols import Task
 
 VERSION = "1"
 PROTOCOL = (
@@ -133,7 +133,7 @@ def adapt_to_dataset(
         ``out_dir`` holds a package or cannot be written; found out before the work.
     """
     from offline.datasets.registry import open_dataset
-    from offline.protocols import apply_protocol
+    from offline.tasks.protocols import apply_protocol
     from realtime_mer.sinks import check_writable
 
     try:

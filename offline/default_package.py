@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from engines import Card, Package, open_backend, write_package
-from offline.metrics import calibrate, confusion_matrix, score
 from offline.models.flow_cnn import LABELS, PUBLISHED, SCORES, Deployed
+from offline.scores.metrics import calibrate, confusion_matrix, score
 from offline.synthesis.conditions import Conditions
 from offline.synthesis.flow_maps import Maps
 from realtime_mer.events import EMOTIONS

@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from engines import Card, Package, open_backend, write_package
-from offline.spotting_metrics import MIN_IOU, interval_of, overlap
+from offline.spotting.spotting_metrics import MIN_IOU, interval_of, overlap
 from offline.synthesis.truth import Truth
 from realtime_mer.errors import ConfigError
 from realtime_mer.face.mesh import MediaPipeMesh

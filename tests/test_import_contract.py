@@ -58,10 +58,14 @@ def test_analysing_a_clip_loads_no_torch(tmp_path):
 
 
 def test_mer_synth_needs_torch_for_nothing():
-    assert run_python("import sys, offline.cli\nprint('torch' in sys.modules)") == ["False"]
+    assert run_python(
+        "import sys, offline.commands.synth_command\nprint('torch' in sys.modules)"
+    ) == ["False"]
 
 
-@pytest.mark.parametrize("name", ["realtime_mer", "realtime_mer.cli", "offline.cli"])
+@pytest.mark.parametrize(
+    "name", ["realtime_mer", "realtime_mer.cli", "offline.commands.synth_command"]
+)
 def test_the_command_line_starts_light(name):
     loaded = run_python(
         f"import sys, {name}\n"

@@ -28,8 +28,13 @@ CARRIED = [
     "realtime_mer/py.typed",
     "engines/py.typed",
     "offline/py.typed",
-    "offline/cli.py",
+    "offline/commands/synth_command.py",
+    "offline/templates/audit.html.j2",
+    "offline/templates/page.html.j2",
     "offline/templates/result.html.j2",
+    "offline/templates/spotting.html.j2",
+    "offline/templates/style.css",
+    "offline/templates/units.html.j2",
 ]
 LARGEST = 6_000_000
 """Bytes: a slip that packs videos or weights shows."""

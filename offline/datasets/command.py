@@ -11,7 +11,7 @@ import typer
 if TYPE_CHECKING:
     from offline.datasets.base import Dataset, Problem
     from offline.datasets.long_videos import SpottingDataset
-    from offline.protocols import Task
+    from offline.tasks.protocols import Task
 
 SHOWN = 20
 """Problems that the table lists; --json has them all."""
@@ -32,7 +32,7 @@ def list_datasets(as_json: AsJson = False) -> None:
     """Name the data sets and protocols that can be read."""
     from offline.datasets.registry import DATASETS
     from offline.datasets.spotting_registry import SPOTTING_DATASETS
-    from offline.protocols import PROTOCOLS
+    from offline.tasks.protocols import PROTOCOLS
 
     told = {name: (read.__doc__ or "").split("\n")[0] for name, read in DATASETS.items()}
     spotting = {n: (read.__doc__ or "").split("\n")[0] for n, read in SPOTTING_DATASETS.items()}
@@ -59,7 +59,7 @@ def describe(
     """Count samples, subjects and classes; tell what was repaired or left out."""
     from offline.datasets.registry import DATASETS, open_dataset
     from offline.datasets.spotting_registry import SPOTTING_DATASETS
-    from offline.protocols import apply_protocol, find_protocol
+    from offline.tasks.protocols import apply_protocol, find_protocol
     from realtime_mer.errors import ConfigError
 
     if name in SPOTTING_DATASETS:
@@ -132,7 +132,7 @@ def describe_dataset(dataset: Dataset, task: Task | None = None) -> dict[str, ob
     from collections import Counter
     from dataclasses import asdict
 
-    from offline.protocols import beside_published
+    from offline.tasks.protocols import beside_published
 
     if task:
         samples = list(task.samples)

@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offline.adaptation import mirrored
-from offline.metrics import confusion_matrix, score
 from offline.models.rendered_eval import read_portrait
+from offline.scores.metrics import confusion_matrix, score
 from offline.synthesis.aligned_faces import Face, align_face, draw_faces
 from offline.synthesis.conditions import Conditions
 from offline.synthesis.portrait import Portrait

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from offline.learning import Learner
+from offline.bench.learning import Learner
 from offline.nets.plan import Plan
 from offline.nets.zoo import NETS
-from offline.published import MEGC2019, PROTOCOL, Published
+from offline.scores.published import MEGC2019, PROTOCOL, Published
 from realtime_mer.errors import ConfigError
 from realtime_mer.events import EMOTIONS
 from realtime_mer.recipes import FLOW_SIDE
@@ -41,7 +41,7 @@ class ModelEntry:
     net
         Its network in ``offline.nets.zoo``, empty if it is none.
     reported
-        Its method in ``offline.published``, empty if it has none.
+        Its method in ``offline.scores.published``, empty if it has none.
     """
 
     name: str
@@ -111,27 +111,27 @@ def _network(net: str, plan: Plan, start: str = "", units: str = "") -> MakeLear
 
 
 def _linear_on_maps(classes: tuple[str, ...], exclusive: bool) -> Learner:
-    from offline.svm import LinearSvm
+    from offline.learners.svm import LinearSvm
 
     return LinearSvm(mirror=True)
 
 
 def _linear(classes: tuple[str, ...], exclusive: bool) -> Learner:
-    from offline.svm import LinearSvm
+    from offline.learners.svm import LinearSvm
 
     return LinearSvm()
 
 
 def _gaussian(classes: tuple[str, ...], exclusive: bool) -> Learner:
-    from offline.svm import KernelSvm
+    from offline.learners.svm import KernelSvm
 
     return KernelSvm(standardise="features")
 
 
 def _default(classes: tuple[str, ...], exclusive: bool) -> Learner:
-    from offline.blend import Blend
-    from offline.prior import Prior
-    from offline.svm import Logistic
+    from offline.learners.blend import Blend
+    from offline.learners.prior import Prior
+    from offline.learners.svm import Logistic
 
     parts: list[tuple[Learner, float]] = [(Logistic(mirror=True), LOGISTIC_SHARE)]
     if exclusive and classes == EMOTIONS:

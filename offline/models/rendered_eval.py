@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines import load_package, write_package
-from offline.metrics import confusion_matrix, score
+from offline.scores.metrics import confusion_matrix, score
 from offline.synthesis.action_units import draw_activation, scaled_to_peak
 from offline.synthesis.clip_spec import ClipSpec, Distractor, MicroExpression
 from offline.synthesis.portrait import Portrait

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from offline.learning import Material
+from offline.bench.learning import Material
 from offline.nets import dice, kernels_step
 from offline.nets.fused_block import BlockOp, RowsStore, recognised
 from offline.nets.fused_ops import (

@@ -6,23 +6,21 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from importlib import import_module
-from importlib.util import find_spec
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, softmax
 
-from offline.class_balance import believing
-from offline.executors import THREADS
-from offline.learning import SELECTIONS, Done, Job, Material, Outcome
-from offline.metrics import confusion_matrix, mean_defined, score
+from offline.bench.executors import THREADS
+from offline.bench.learning import SELECTIONS, Done, Job, Material, Outcome
+from offline.learners.class_balance import believing
 from offline.nets.layers import Net, Weights
 from offline.nets.plan import Plan, key_of
 from offline.nets.pretrained import start_weights
 from offline.nets.training import Engine, Fit, Run
 from offline.nets.zoo import NETS
-from offline.splits import inner_folds, inner_split
+from offline.scores.metrics import confusion_matrix, mean_defined, score
+from offline.tasks.splits import inner_folds, inner_split
 from realtime_mer.errors import ConfigError
 
 Logits = NDArray[np.float32]
@@ -91,7 +89,7 @@ class NetLearner:
             raise ConfigError(f"inner is {self.inner}; give 1 split or more")
 
     def learn(self, material: Material, jobs: Sequence[Job], selection: str, done: Done) -> None:
-        """Learn every job; see ``offline.learning.Learner``."""
+        """Learn every job; see ``offline.bench.learning.Learner``."""
         if selection not in SELECTIONS:
             raise ConfigError(f"selection is {selection!r}; give one of {', '.join(SELECTIONS)}")
         size = len(jobs)
@@ -255,8 +253,9 @@ def engine_of(learner: NetLearner, net: Net) -> Engine:
     ConfigError
         The fused engine was asked for and cannot.
     """
-    if learner.engine != "stacked" and learner.device == "cpu" and find_spec(_FUSED):
-        fused = import_module(_FUSED)
+    if learner.engine != "stacked" and learner.device == "cpu":
+        from offline.nets import fused
+
         if fused.supported(net):
             return partial(fused.train, threads=int(os.environ.get(THREADS, 0)) or None)
     if learner.engine == "fused":
@@ -268,9 +267,6 @@ def engine_of(learner: NetLearner, net: Net) -> Engine:
     share = STACK_BYTES[learner.device] // (16 * net.parameters)
     at_once = max(1, min(STACK[learner.device], share))
     return partial(stacked.train, device=learner.device, at_once=at_once)
-
-
-_FUSED = "offline.nets.fused"
 
 
 def _uf1(logits: Logits, targets: NDArray[np.float32], exclusive: bool) -> float:

@@ -17,7 +17,7 @@ import torch.nn.functional as functional
 from numpy.typing import NDArray
 from torch import Tensor
 
-from offline.learning import Material
+from offline.bench.learning import Material
 from offline.nets import dice, dice_torch
 from offline.nets.layers import (
     AvgPool,
@@ -39,7 +39,6 @@ from offline.nets.layers import (
 from offline.nets.plan import Plan, class_weights, draw
 from offline.nets.training import Fit, Ready, Run, marked_steps
 from realtime_mer.errors import ConfigError
-
 
 WATCHED = 64
 """Samples that are asked about at once."""

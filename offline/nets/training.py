@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from offline.learning import Material
+from offline.bench.learning import Material
 from offline.nets.layers import Net, Weights
 from offline.nets.plan import Plan
 

@@ -22,14 +22,14 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from offline.learning import Material
+from offline.bench.learning import Material
 from offline.nets import stacked
 from offline.nets.layers import Net
 from offline.nets.learner import NetLearner, engine_of
 from offline.nets.modules import module_of
 from offline.nets.plan import Plan, class_weights, draw, key_of
 from offline.nets.training import Fit, Run
-from offline.splits import Split, leave_one_subject_out
+from offline.tasks.splits import Split, leave_one_subject_out
 
 PEOPLE = (24, 16, 28)
 """Subjects of the three parts of the MEGC2019 composite …"""

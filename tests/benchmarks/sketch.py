@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import median_filter
 from scipy.signal import find_peaks, peak_widths
 
-from offline.spotting_metrics import Interval
+from offline.spotting.spotting_metrics import Interval
 from realtime_mer.face.mesh import MediaPipeMesh
 from realtime_mer.face.points import layout
 from realtime_mer.face.quiet import quiet_stderr

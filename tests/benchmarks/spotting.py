@@ -19,9 +19,9 @@ from pathlib import Path
 
 import numpy as np
 
-from offline.cli import folder, read_portraits
-from offline.metrics import mean_defined, score
-from offline.spotting_metrics import ClipScore, interval_of, pool, score_clip
+from offline.commands.synth_command import folder, read_portraits
+from offline.scores.metrics import mean_defined, score
+from offline.spotting.spotting_metrics import ClipScore, interval_of, pool, score_clip
 from offline.synthesis.clip_spec import ClipSpec
 from offline.synthesis.dataset import spotting_suite
 from offline.synthesis.portrait import Portrait

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from offline.spotting_metrics import interval_of, score_clip
+from offline.spotting.spotting_metrics import interval_of, score_clip
 from offline.synthesis.clip_spec import ClipSpec
 from offline.synthesis.portrait import Portrait
 from offline.synthesis.sample import sample_clip

@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 
-from offline.results import Row, Run
+from offline.scores.results import Row, Run
 
 CLASSES = ("negative", "positive", "surprise")
 WORDS = "selected on the test subjects: chosen by the score of those who are tested"

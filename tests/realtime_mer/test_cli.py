@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import pytest
 
-from offline.spotting_metrics import interval_of, score_clip
+from offline.spotting.spotting_metrics import interval_of, score_clip
 from offline.synthesis.truth import Truth
 from realtime_mer import __version__
 from realtime_mer.sinks import FILES

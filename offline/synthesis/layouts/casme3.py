@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from offline.objective_classes import NUMERALS
 from offline.synthesis.layouts.film import Film
 from offline.synthesis.layouts.layout import Layout, TreeSettings
 from offline.synthesis.layouts.recording import Recording, marked
@@ -13,6 +12,7 @@ from offline.synthesis.layouts.takes import Take, draw_takes
 from offline.synthesis.layouts.wording import rules, unit_cell, unit_text, word_for
 from offline.synthesis.layouts.workbook import Cell, write_workbook
 from offline.synthesis.tree_truth import TrueClip
+from offline.tasks.objective_classes import NUMERALS
 
 SHEET = "cas(me)3_part_A_ME_label_JpgIndex_v2.xlsx"
 HEADER = (

@@ -10,12 +10,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from offline.objective_classes import objective_class
 from offline.synthesis.clip_spec import ClipSpec, MicroExpression
 from offline.synthesis.layouts.takes import Take
 from offline.synthesis.portrait import Portrait
 from offline.synthesis.render import render_clip
 from offline.synthesis.tree_truth import Mark, TrueClip
+from offline.tasks.objective_classes import objective_class
 from realtime_mer.errors import OutputError
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from offline.datasets.registry import DATASETS, open_dataset
-from offline.protocols import apply_protocol
+from offline.tasks.protocols import apply_protocol
 from realtime_mer.errors import ConfigError, SourceError
 from tests.offline.datasets import trees
 

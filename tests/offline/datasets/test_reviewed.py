@@ -3,7 +3,7 @@ import json
 import pytest
 
 from offline.datasets.registry import open_dataset
-from offline.protocols import apply_protocol
+from offline.tasks.protocols import apply_protocol
 from realtime_mer.errors import SourceError
 from realtime_mer.sinks.table import COLUMNS
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from offline.datasets.registry import open_dataset
-from offline.protocols import apply_protocol, default_protocol
 from offline.synthesis.truth import Truth
+from offline.tasks.protocols import apply_protocol, default_protocol
 from realtime_mer.errors import SourceError
 
 DATA = Path(str(resources.files("realtime_mer") / "data"))

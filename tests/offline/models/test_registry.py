@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from offline.blend import Blend
-from offline.learning import Job, Material
+from offline.bench.learning import Job, Material
+from offline.learners.blend import Blend
+from offline.learners.prior import Prior
 from offline.models.registry import MODELS, PLANES, card_of, find_model
 from offline.nets.learner import NetLearner
-from offline.prior import Prior
-from offline.published import MEGC2019
-from offline.splits import leave_one_subject_out
+from offline.scores.published import MEGC2019
+from offline.tasks.splits import leave_one_subject_out
 from realtime_mer.errors import ConfigError
 from realtime_mer.events import EMOTIONS
 from realtime_mer.recipes import ARCHIVE_RECIPES, RECIPES

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from offline.learning import Material
+from offline.bench.learning import Material
 from offline.nets import fused, stacked
 from offline.nets.layers import Branches, Conv, Dense, Drop, Flatten, MaxPool, Net, Norm, Relu, Take
 from offline.nets.plan import Plan

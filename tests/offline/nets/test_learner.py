@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from engines import load_package, open_backend
-from offline.learning import SELECTIONS, Job, Material
+from offline.bench.learning import SELECTIONS, Job, Material
 from offline.nets import learner as module
 from offline.nets.learner import NetLearner, choose_mark
 from offline.nets.plan import Plan
 from offline.nets.pretrained import members, start_weights
 from offline.nets.training import Fit
 from offline.nets.zoo import flow_cnn, ststnet
-from offline.splits import inner_split, leave_one_subject_out
+from offline.tasks.splits import inner_split, leave_one_subject_out
 from realtime_mer.errors import ConfigError, ModelError
 from realtime_mer.events import EMOTIONS
 from realtime_mer.recognizer import default_package

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from offline.learning import Material
+from offline.bench.learning import Material
 from offline.nets import stacked
 from offline.nets.layers import Capsules, Conv, Dense, Drop, shape_after, walk
 from offline.nets.plan import Plan

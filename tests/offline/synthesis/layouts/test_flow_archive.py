@@ -4,11 +4,11 @@ import cv2
 import numpy as np
 
 from offline.datasets.registry import open_dataset
-from offline.protocols import apply_protocol
 from offline.synthesis.dataset_tree import make_dataset
 from offline.synthesis.layouts.flow_archive import FLOW_ARCHIVE
 from offline.synthesis.layouts.flow_people import members
 from offline.synthesis.layouts.layout import TreeSettings
+from offline.tasks.protocols import apply_protocol
 from tests.offline.synthesis.layouts.test_readers import check_samples
 
 

@@ -1,0 +1,1 @@
+"""Leave one subject out: who learns what, where, and what is kept of it."""

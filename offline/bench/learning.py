@@ -1,0 +1,90 @@
+"""What a model is to the bench: something that learns from some samples and judges the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from offline.tasks.splits import Split
+
+Group = tuple[str, str]
+"""Data set and subject: one person."""
+
+SELECTIONS = ("fixed", "inner", "test-fold")
+"""How epochs and parameters are chosen: beforehand; on people of the training side who are set
+aside; or, to show what the leak is worth, on the very people who are tested."""
+HONEST = ("fixed", "inner")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Material:
+    """All samples of a task, read.
+
+    Attributes
+    ----------
+    inputs
+        (N, …) float32, what the model's recipe makes of each sample.
+    targets
+        (N, C) float32: one-hot classes, or 0 and 1 for each of C action units.
+    groups
+        The person of each sample.
+    exclusive
+        True for classes, of which each sample has one; False for action units.
+    """
+
+    inputs: NDArray[np.float32]
+    targets: NDArray[np.float32]
+    groups: tuple[Group, ...]
+    exclusive: bool = True
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """(N,) class numbers, where classes are exclusive."""
+        numbers: NDArray[np.int64] = self.targets.argmax(1).astype(np.int64)
+        return numbers
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Job:
+    """One piece of work: a split, with one seed."""
+
+    split: Split
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """What a model says after having learnt a split's training side.
+
+    Attributes
+    ----------
+    test
+        (len(split.test), C) float64 probabilities, in the order of ``split.test``.
+    train
+        (len(split.train), C) float64: the same for what it learnt from, to show the gap.
+    chosen
+        What was selected, by name: ``epochs``, ``C``.
+    """
+
+    test: NDArray[np.float64]
+    train: NDArray[np.float64]
+    chosen: Mapping[str, float] = field(default_factory=dict)
+
+
+Done = Callable[[Job, Outcome], None]
+
+
+class Learner(Protocol):
+    """A way to learn; holds settings only, so that it can be sent to another process."""
+
+    def learn(self, material: Material, jobs: Sequence[Job], selection: str, done: Done) -> None:
+        """Learn every job from its training side, and report each as soon as it is ready.
+
+        What is reported for a job depends on its split and seed, never on the other jobs. With
+        an honest ``selection`` it does not depend on the targets of ``split.test``, nor on the
+        inputs of other samples there.
+        """

@@ -1,0 +1,1 @@
+"""The commands of this room: thin, each one call into a function."""

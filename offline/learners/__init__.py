@@ -1,0 +1,1 @@
+"""Ways to learn that are no networks, and ways to combine."""

@@ -1,0 +1,1 @@
+"""Rows, the figures that follow from them, and what others published."""

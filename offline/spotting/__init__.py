@@ -1,0 +1,1 @@
+"""Spotting in long videos, counted as the challenges count."""

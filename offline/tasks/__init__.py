@@ -1,0 +1,1 @@
+"""Protocols: who takes part, with which label, and who is left out."""
