@@ -22,6 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines import EngineError, Package, open_backend
+from offline.calibration import temperature
+from offline.mirroring import mirrored
 from offline.onnx_fusion import LEAST_P, Fusion, fuse
 from offline.scores.metrics import confusion_matrix, score
 from realtime_mer.errors import ConfigError, ModelError
@@ -46,7 +48,6 @@ FLOOR = 1e-3
 """Added to the variance of every cell of unit size, so that equal samples divide by no zero."""
 EACH_ALONE, FOLDS = 20, 10
 """Up to so many subjects, temperatures leave out one at a time, beyond, a tenth of them."""
-TEMPERATURES = 2.0 ** (np.arange(-24, 73) / 12)
 REAL_GUESS, BASE_GUESS = 8.0, 1.0
 """Temperatures before any data: discriminants on few samples are too sure of themselves."""
 
@@ -194,12 +195,6 @@ def fusion_weights(subjects: int) -> tuple[float, float]:
     return 1.0 - real / 2, real
 
 
-def mirrored(maps: Real) -> Real:
-    """Return (…, 2, H, W) maps of the mirror images: sides change places, u its sign."""
-    turned: Real = maps[..., ::-1] * np.array([-1, 1], maps.dtype)[:, None, None]
-    return turned
-
-
 def features(maps: Real) -> Float:
     """Return the mirror-symmetric part of (N, 2, 28, 28) maps in 2×2 cells: (N, 196)."""
     even = (maps + mirrored(maps)).astype(np.float64) / 2
@@ -238,29 +233,6 @@ def discriminant(rows: Float, labels: Int) -> tuple[Int, Float, Float] | None:
     weights = np.linalg.solve(covariance + FLOOR * np.eye(len(middle)), offsets.T).T
     bias = -(weights * offsets).sum(axis=1) / 2 - weights @ middle
     return classes, weights, bias
-
-
-def temperature(logits: Float, labels: Int, guess: float, least: float = 0.0) -> float:
-    """Return what ``logits`` (N, C) are to be divided by for the least log loss.
-
-    Every class counts the same. A weak belief in ``guess`` (a factor of e either way is one
-    standard deviation) settles what few rows leave open; nothing below ``least`` is tried.
-    Columns of −∞ are classes that were not known; rows of which the true class was not, or no
-    other, are skipped.
-    """
-    from scipy.special import log_softmax
-
-    true = np.take_along_axis(logits, labels[:, None], axis=1)[:, 0]
-    usable = np.isfinite(true) & (np.isfinite(logits).sum(axis=1) > 1)
-    logits, labels = logits[usable], labels[usable]
-    count = np.bincount(labels, minlength=logits.shape[1])
-    weight = (len(labels) / max((count > 0).sum(), 1) / np.maximum(count, 1))[labels]
-
-    def loss(divisor: float) -> float:
-        chosen = np.take_along_axis(log_softmax(logits / divisor, axis=1), labels[:, None], axis=1)
-        return float(np.log(divisor / guess) ** 2 / 2 - weight @ chosen[:, 0])
-
-    return float(min(TEMPERATURES[least <= TEMPERATURES], key=loss))
 
 
 def inner_folds(subjects: Int, seed: int) -> Int:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import logging
 import socket
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
+from offline.bench.code_version import code_version
 from offline.bench.executors import Executor, Work, learnt, parted
-from offline.bench.fold_store import code_version
 from offline.bench.learning import Done, Job, Outcome
 from realtime_mer.errors import ConfigError
 
@@ -115,4 +116,6 @@ def _learn_there(work: Work, jobs: Sequence[Job], code: str) -> list[Outcome]:
             f"this node has another version of realtime-mer ({code_version()}) than the one that "
             f"asks ({code}): install the same on every node"
         )
-    return learnt(work, jobs)
+    material = work.material
+    own = replace(material, inputs=material.inputs.copy(), targets=material.targets.copy())
+    return learnt(replace(work, material=own), jobs)  # what Ray hands out cannot be written

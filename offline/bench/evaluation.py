@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from engines import Backend, Card, EngineError, Package, PackageError, load_package, open_backend
 from engines.package import CARD
+from offline.bench.progress import Progress, silent
 from offline.datasets.base import Dataset, Problem, Sample
 from offline.scores.results import Row, Run, Unreadable, write_results
 from realtime_mer.errors import ConfigError, ModelError, SourceError
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
 SELECTION = "none: nothing was trained"
 BATCH = 64
 """Samples that go through the engine at once; more needs more memory and is hardly faster."""
-
-Progress = Callable[[int, int], None]
-"""Called with the number of samples done and in all."""
 
 
 class Reader(Protocol):
@@ -70,7 +68,7 @@ def evaluate(
     out_dir: str | os.PathLike[str],
     protocol: str | None = None,
     seed: int = 0,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> Evaluation:
     """Score a model package on a data set; write rows, metrics, figures and a report.
 
@@ -87,7 +85,7 @@ def evaluate(
     seed
         Of the intervals. Nothing else is random.
     progress
-        Called after every sample.
+        Called with the number of samples done and in all, after every one.
 
     Raises
     ------
@@ -127,7 +125,7 @@ def score(
     reader: Reader,
     package: Package,
     backend: Backend,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> tuple[tuple[Row, ...], tuple[Unreadable, ...]]:
     """Return one row for each sample that can be read, and the samples that cannot.
 
@@ -140,7 +138,7 @@ def score(
     package, backend
         The model and the open engine that runs it.
     progress
-        Called after every sample.
+        Called with the number of samples done and in all, after every one.
 
     Raises
     ------
@@ -249,7 +247,7 @@ def _batches(
     reader: Reader,
     card: Card,
     unreadable: list[Unreadable],
-    progress: Progress | None,
+    progress: Progress,
 ) -> Iterator[list[tuple[Sample, int, NDArray[np.float32]]]]:
     """Yield batches of (sample, label, input); what cannot be read goes to ``unreadable``."""
     batch: list[tuple[Sample, int, NDArray[np.float32]]] = []
@@ -270,8 +268,7 @@ def _batches(
         if len(batch) == BATCH:
             yield batch
             batch = []
-        if progress is not None:
-            progress(done, len(task.rows))
+        progress(done, len(task.rows))
     if batch:
         yield batch
 

@@ -12,9 +12,10 @@ from multiprocessing import get_context
 from typing import Protocol
 
 from offline.bench.learning import Done, Job, Learner, Material, Outcome
+from realtime_mer.errors import ConfigError
 
 THREADS = "MER_THREADS"
-"""Environment variable: threads that one process may learn with; all cores if it is not set."""
+"""Environment variable: threads that one process may learn with; one for each core if not set."""
 PART = 4
 """Jobs that a worker is given at a time. More gives less to and fro, and loses more by a stop."""
 
@@ -31,7 +32,8 @@ class Work:
 class Executor(Protocol):
     """Learns jobs and reports each when it is ready, in any order."""
 
-    def __call__(self, work: Work, jobs: Sequence[Job], done: Done) -> None: ...  # noqa: D102
+    def __call__(self, work: Work, jobs: Sequence[Job], done: Done) -> None:
+        """Learn ``jobs`` of ``work``; raises whatever its learner raises."""
 
 
 def here(work: Work, jobs: Sequence[Job], done: Done) -> None:
@@ -46,7 +48,7 @@ def local(workers: int) -> Executor:
 
     def execute(work: Work, jobs: Sequence[Job], done: Done) -> None:
         parts = parted(jobs, workers)
-        threads = max(1, (os.cpu_count() or 1) // workers)
+        threads = max(1, usable_cores() // workers)
         with _pool(min(workers, len(parts)), work, threads) as pool:
             waiting = {pool.submit(_learn_part, part): part for part in parts}
             for ready in as_completed(waiting):
@@ -81,6 +83,29 @@ def _pool(workers: int, work: Work, threads: int) -> Iterator[ProcessPoolExecuto
             yield pool
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def usable_cores() -> int:
+    """Return how many processor cores this process may use, at least 1."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def allowed_threads() -> int | None:
+    """Return how many threads ``MER_THREADS`` allows; None where it is not set.
+
+    Raises
+    ------
+    ConfigError
+        It is no whole number from 1.
+    """
+    wanted = os.environ.get(THREADS)
+    if not wanted:
+        return None
+    if not wanted.isdecimal() or int(wanted) < 1:
+        raise ConfigError(f"{THREADS} is {wanted!r}; set it to a whole number from 1, or unset it")
+    return int(wanted)
 
 
 @contextmanager

@@ -8,26 +8,25 @@ of them changes.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from offline.bench.fold_store import code_version
-from offline.bench.safe_files import write_whole
+from offline.bench.code_version import code_version
+from offline.bench.progress import Progress, silent
 from offline.datasets.base import ImageClip, Sample
 from offline.datasets.inputs import InputReader
+from offline.scores.result_files import write_together
 from offline.scores.results import Unreadable
 from realtime_mer.errors import SourceError
 from realtime_mer.face.quiet import quiet_stderr
 
-Progress = Callable[[int, int], None]
 BATCH = 8
 """Samples that one process reads at a time."""
 
@@ -40,7 +39,7 @@ def read_inputs(
     recipe: str,
     store: Path,
     workers: int = 1,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> tuple[dict[int, NDArray[np.float32]], tuple[Unreadable, ...]]:
     """Return the input of each sample that can be read, by place, and those that cannot.
 
@@ -62,20 +61,19 @@ def read_inputs(
     OutputError
         The folder cannot be written.
     """
-    tell = progress or _silent
     paths = [store / f"{_key(sample, recipe)}.npy" for sample in samples]
     found = {place: _kept(path) for place, path in enumerate(paths) if path.is_file()}
     inputs = {place: each for place, each in found.items() if each is not None}
     missing = [place for place in range(len(samples)) if place not in inputs]
     reasons: dict[int, str] = {}
-    tell(len(inputs), len(samples))
+    progress(len(inputs), len(samples))
     for place, answer in _read_all(samples, missing, recipe, workers):
         if isinstance(answer, str):
             reasons[place] = answer
         else:
             inputs[place] = answer
-            write_whole(paths[place], partial(_save, answer))
-        tell(len(inputs) + len(reasons), len(samples))
+            write_together(store, {paths[place].name: _file_of(answer)})
+        progress(len(inputs) + len(reasons), len(samples))
     unreadable = tuple(
         Unreadable(samples[p].sample_id, samples[p].dataset, samples[p].subject, reasons[p])
         for p in sorted(reasons)
@@ -117,8 +115,10 @@ def _read_some(some: Iterable[tuple[int, Sample]], recipe: str) -> Iterator[Read
                 yield place, str(error)
 
 
-def _save(values: NDArray[np.float32], file: IO[bytes]) -> None:
+def _file_of(values: NDArray[np.float32]) -> bytes:
+    file = io.BytesIO()
     np.save(file, values, allow_pickle=False)
+    return file.getvalue()
 
 
 def _kept(path: Path) -> NDArray[np.float32] | None:
@@ -144,7 +144,3 @@ def _stamp(path: Path) -> tuple[int, int]:
     except OSError:
         return 0, 0
     return found.st_size, found.st_mtime_ns
-
-
-def _silent(done: int, total: int) -> None:
-    """Tell nobody."""

@@ -9,14 +9,15 @@ from pathlib import Path
 
 from offline.bench.executors import Executor, here
 from offline.bench.learning import SELECTIONS
-from offline.bench.loso import INPUTS, LosoResult, LosoSettings, Progress, run_loso
+from offline.bench.loso import INPUTS, LosoResult, LosoSettings, run_loso
+from offline.bench.progress import StageProgress, silent
 
 
 def run_audit(
     settings: LosoSettings,
     out_dir: str | os.PathLike[str],
     executor: Executor = here,
-    progress: Progress | None = None,
+    progress: StageProgress = silent,
     readers: int = 1,
     selections: Sequence[str] = SELECTIONS,
 ) -> dict[str, LosoResult]:
@@ -38,13 +39,13 @@ def run_audit(
     out = Path(out_dir)
     found = {}
     for rule in selections:
-        told = None if progress is None else _named(progress, rule)
         ruled = replace(settings, selection=rule, units=False)
+        told = _named(progress, rule)
         found[rule] = run_loso(ruled, out / rule, executor, told, out / INPUTS, readers)
     return found
 
 
-def _named(progress: Progress, rule: str) -> Progress:
+def _named(progress: StageProgress, rule: str) -> StageProgress:
     def tell(stage: str, done: int, total: int) -> None:
         progress(f"{rule}: {stage}", done, total)
 

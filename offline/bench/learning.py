@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,3 +88,14 @@ class Learner(Protocol):
         an honest ``selection`` it does not depend on the targets of ``split.test``, nor on the
         inputs of other samples there.
         """
+
+
+@runtime_checkable
+class Network(Learner, Protocol):
+    """A learner that trains a network: ``offline.nets.learner.NetLearner``, or a blend."""
+
+    def changed(self, epochs: int | None, device: str | None) -> Learner:
+        """Return it with another number of epochs or another device, where given."""
+
+    def features(self, material: Material, job: Job) -> NDArray[np.float32] | None:
+        """Return what the last layer reads of every sample, (N, K), after learning a job."""

@@ -8,31 +8,38 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from offline.bench.code_version import code_version
 from offline.bench.executors import Executor, Work, here
-from offline.bench.fold_store import Fold, FoldStore, code_version, digest_of
+from offline.bench.fold_store import Fold, digest_of, open_folds
 from offline.bench.inputs_store import read_inputs
-from offline.bench.learning import HONEST, SELECTIONS, Job, Learner, Material, Outcome
+from offline.bench.learning import HONEST, SELECTIONS, Job, Learner, Material, Network, Outcome
+from offline.bench.progress import StageProgress, silent
 from offline.datasets.base import Problem, Sample
 from offline.models.registry import find_model
 from offline.scores.metrics import confusion_matrix
 from offline.scores.results import Row, Run, Unreadable, write_results
+from offline.scores.unit_metrics import score_units
 from offline.tasks.protocols import (
     Task,
     apply_protocol,
     beside_published,
     default_protocol,
+    find_protocol,
     splits_of,
 )
 from realtime_mer.doctor import versions
 from realtime_mer.errors import ConfigError, SourceError
+
+if TYPE_CHECKING:
+    from offline.reports.embedding import Embedding
 
 INPUTS = "inputs"
 LEAK = "test-fold"
@@ -45,9 +52,6 @@ SELECTED = {
     "inner": "inner: epochs and parameters were chosen on people of the training side",
     LEAK: "test-fold: chosen on the tested people (leaky)",
 }
-
-Progress = Callable[[str, int, int], None]
-"""Called with the stage (``inputs``, ``folds``), how much is done, and how much there is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +114,17 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LosoResult:
-    """What ``run_loso`` found and wrote: rows, the content of ``metrics.json``, the files."""
+    """What ``run_loso`` found and wrote.
+
+    Attributes
+    ----------
+    rows
+        ``results.Row`` of classes, or ``unit_detection.UnitRow`` of action units.
+    metrics
+        The content of ``metrics.json``.
+    files
+        File name → path.
+    """
 
     rows: tuple[Any, ...]
     metrics: dict[str, Any]
@@ -121,7 +135,7 @@ def run_loso(
     settings: LosoSettings,
     out_dir: str | os.PathLike[str],
     executor: Executor = here,
-    progress: Progress | None = None,
+    progress: StageProgress = silent,
     inputs_dir: str | os.PathLike[str] | None = None,
     readers: int = 1,
 ) -> LosoResult:
@@ -137,7 +151,7 @@ def run_loso(
         Where folds are learnt: ``executors.here``, ``executors.local(workers)`` or
         ``cluster.ray_cluster(address)``. The numbers are the same.
     progress
-        See ``Progress``.
+        Called with the stage (``inputs``, ``folds``), how much is done and how much there is.
     inputs_dir
         Folder of inputs read before, shared by several runs; ``out_dir/inputs`` if None.
     readers
@@ -157,15 +171,14 @@ def run_loso(
     started = time.perf_counter()
     out = Path(out_dir)
     check_writable(out)
-    tell = progress or _silent
     store = Path(inputs_dir) if inputs_dir is not None else out / INPUTS
-    prepared = prepare(settings, store, tell, readers)
+    prepared = prepare(settings, store, progress, readers)
     task, material = prepared.task, prepared.material
     learner = learner_of(settings, task)
     jobs = [Job(split, seed) for seed in settings.seeds for split in splits_of(task)]
     digest = digest_of(config_of(settings, task, learner), prepared.ids, material)
     folds = _learn(Work(learner, material, settings.selection), jobs, prepared, out, digest,
-                   executor, tell)  # fmt: skip
+                   executor, progress)  # fmt: skip
     run = _run_of(settings, prepared, folds, digest, time.perf_counter() - started)
     if not task.exclusive:
         return _write_units(out, prepared, folds, run)
@@ -180,10 +193,9 @@ def run_loso(
     return LosoResult(rows, metrics, files)
 
 
-def prepare(settings: LosoSettings, store: Path, tell: Progress, readers: int = 1) -> Prepared:
+def prepare(settings: LosoSettings, store: Path, tell: StageProgress, readers: int = 1) -> Prepared:
     """Open a data set under a protocol and read its inputs."""
     from offline.datasets.registry import open_dataset
-    from offline.tasks.protocols import find_protocol
 
     entry = find_model(settings.model)
     wanted = find_protocol(settings.protocol).sets if settings.protocol else None
@@ -224,11 +236,8 @@ def kept(task: Task, places: Sequence[int]) -> Task:
 def learner_of(settings: LosoSettings, task: Task) -> Learner:
     """Return the model's way to learn this task, with what the settings change of it."""
     learner = find_model(settings.model).learner(task.labels, task.exclusive)
-    changes = {"epochs": settings.epochs, "device": settings.device}
-    change = getattr(learner, "changed", None)
-    if change is not None:
-        changed: Learner = change(**changes)
-        return changed
+    if isinstance(learner, Network):
+        return learner.changed(settings.epochs, settings.device)
     if settings.epochs is not None:
         raise ConfigError(f"--epochs is for networks; {settings.model} is none: leave it out")
     return learner
@@ -266,21 +275,21 @@ def _learn(
     out: Path,
     digest: str,
     executor: Executor,
-    tell: Progress,
+    tell: StageProgress,
 ) -> list[Fold]:
     """Return all folds, learning those that are not in the store."""
-    with FoldStore(out, digest) as store:
-        missing = [job for job in jobs if (job.split.name, job.seed) not in store.folds]
+    with open_folds(out, digest) as store:
+        missing = [job for job in jobs if (job.split.name, job.seed) not in store.rows]
         tell("folds", len(jobs) - len(missing), len(jobs))
 
         def keep(job: Job, outcome: Outcome) -> None:
             store.append(_fold(job, outcome, prepared))
-            done = sum((each.split.name, each.seed) in store.folds for each in jobs)
+            done = sum((each.split.name, each.seed) in store.rows for each in jobs)
             tell("folds", done, len(jobs))
 
         if missing:
             executor(work, missing, keep)
-        return [store.folds[job.split.name, job.seed] for job in jobs]
+        return [store.rows[job.split.name, job.seed] for job in jobs]
 
 
 def _fold(job: Job, outcome: Outcome, prepared: Prepared) -> Fold:
@@ -301,8 +310,8 @@ def _train_counts(
     if exclusive:
         counts = confusion_matrix(targets.argmax(1), answers.argmax(1), targets.shape[1])
     else:
-        truth, guess = targets > 0.5, answers > 0.5
-        counts = np.stack([truth & guess, ~truth & guess, truth & ~guess]).sum(1).T
+        scores = score_units(targets > 0.5, answers > 0.5)
+        counts = np.stack([scores.hits, scores.false_alarms, scores.misses], axis=1)
     return tuple(map(tuple, counts.tolist()))
 
 
@@ -348,13 +357,12 @@ def _run_of(
     )
 
 
-def _embedding(learner: Learner, prepared: Prepared, jobs: Sequence[Job]) -> Any:
+def _embedding(learner: Learner, prepared: Prepared, jobs: Sequence[Job]) -> Embedding:
     """Return a picture of inputs and features, for the fold that leaves out most samples."""
     from offline.reports.embedding import embed
 
     job = max(jobs, key=lambda each: len(each.split.test))
-    look = getattr(learner, "features", None)
-    features = look(prepared.material, job) if look is not None else None
+    features = learner.features(prepared.material, job) if isinstance(learner, Network) else None
     held_out = np.zeros(len(prepared.ids), bool)
     held_out[job.split.test] = True
     datasets = [sample.dataset for sample in prepared.task.samples]
@@ -377,7 +385,3 @@ def _write_units(out: Path, prepared: Prepared, folds: Sequence[Fold], run: Run)
     )
     metrics, files = write_unit_results(out, rows, run)
     return LosoResult(rows, metrics, files)
-
-
-def _silent(stage: str, done: int, total: int) -> None:
-    """Tell nobody."""

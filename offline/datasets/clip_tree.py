@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -15,9 +15,7 @@ from realtime_mer.sources.folder import EXTENSIONS, last_number
 LEAD_S = 0.1
 """Pictures before the onset that a clip keeps, if there are any: the tracker settles on them."""
 SNAP_FRAMES = 3
-"""An annotated picture that is missing is replaced by a neighbour at most this far away."""
-
-MOMENTS = ("onset", "apex", "offset")
+"""So far away a neighbour may be that replaces a missing picture, however dense the others are."""
 
 Parts = tuple[str, ...]
 """A folder's path below the data set's root."""
@@ -117,6 +115,11 @@ def cut_clip(
 ) -> tuple[ImageClip | None, str]:
     """Cut a clip out of a folder by frame numbers.
 
+    A picture that is missing is replaced by its neighbour. Further away than ``SNAP_FRAMES`` it
+    may be where the pictures are as far apart as that, as where only some of them were kept. The
+    onset's lies before the apex, the apex's after the onset, and a clip that ends too early ends
+    with its last picture.
+
     Parameters
     ----------
     moments
@@ -132,28 +135,27 @@ def cut_clip(
     The clip, None where its pictures are missing or out of order; and what had to be repaired or
     why there is none, empty where all is well.
     """
-    numbers = folder.numbers
-    ends = {"onset": 0, "offset": len(numbers) - 1} if to_the_ends else {}
-    places, told, missing = [], [], []
-    for moment, wanted in zip(MOMENTS, moments, strict=True):
-        place = _nearest(numbers, wanted)
-        away = abs(numbers[place] - wanted)
-        if away > SNAP_FRAMES and moment in ends:
-            place = ends[moment]
-            end = "last" if place else "first"
-            told.append(f"no picture {wanted}: the {end} of its folder, {numbers[place]}, instead")
-        elif away > SNAP_FRAMES:
-            missing.append(str(wanted))
-        elif away:
-            told.append(f"no picture {wanted}: its neighbour {numbers[place]} instead")
-        places.append(place)
-    if missing:
-        where = "/".join(folder.parts)
-        return None, f"no picture {', '.join(missing)} among {numbers[0]}–{numbers[-1]} in {where}"
-    onset, apex, offset = places
-    if not onset < apex <= offset:
+    numbers, wanted, told = folder.numbers, list(moments), []
+    ends = {0: 0, 2: len(numbers) - 1} if to_the_ends else {}
+    for moment, end in ends.items():
+        if _away(numbers, wanted[moment]) > SNAP_FRAMES:
+            name = f"the {'last' if end else 'first'} of its folder, {numbers[end]},"
+            told.append(f"no picture {wanted[moment]}: {name} instead")
+            wanted[moment] = numbers[end]
+    if not wanted[0] < wanted[1] <= wanted[2]:
         listed = ", ".join(map(str, moments))
         return None, "; ".join([f"onset, apex and offset are {listed}: not in that order", *told])
+    places = _places(numbers, *wanted)
+    if places is None:
+        absent = ", ".join(str(number) for number in wanted if number not in numbers)
+        where = "/".join(folder.parts)
+        return None, f"no picture {absent} among {numbers[0]}–{numbers[-1]} in {where}"
+    onset, apex, offset = places
+    for place, number in zip(places, wanted, strict=True):
+        if numbers[place] != number:
+            near = abs(numbers[place] - number) <= SNAP_FRAMES
+            name = f"its neighbour {numbers[place]}" if near else f"the nearest, {numbers[place]},"
+            told.append(f"no picture {number}: {name} instead")
     first = next(k for k, n in enumerate(numbers) if n >= numbers[onset] - LEAD_S * fps)
     clip = ImageClip(
         frames=tuple(folder.path / name for name in folder.names[first : offset + 1]),
@@ -166,8 +168,40 @@ def cut_clip(
     return clip, "; ".join(told)
 
 
-def _nearest(numbers: tuple[int, ...], wanted: int) -> int:
-    return min(range(len(numbers)), key=lambda k: abs(numbers[k] - wanted))
+def _places(
+    numbers: tuple[int, ...], onset: int, apex: int, offset: int
+) -> tuple[int, int, int] | None:
+    """Return the places of the pictures nearest to three rising numbers, None without them."""
+    before = [place for place, number in enumerate(numbers) if number < apex]
+    first = _nearest(numbers, onset, before)
+    if first is None or abs(numbers[first] - onset) > _reach(numbers, onset):
+        return None
+    last = _nearest(numbers, offset, range(len(numbers)))
+    if last is None or abs(numbers[last] - offset) > _reach(numbers, offset):
+        last = max(place for place, number in enumerate(numbers) if number <= offset)
+    clip = numbers[first : last + 1]
+    middle = _nearest(numbers, apex, range(first + 1, last + 1))
+    if middle is None or abs(numbers[middle] - apex) > _apart(clip):
+        return None
+    return first, middle, last
+
+
+def _reach(numbers: tuple[int, ...], wanted: int) -> float:
+    """Return how far an end's picture may be: beyond the others no further than a neighbour."""
+    return _apart(numbers) if numbers[0] <= wanted <= numbers[-1] else SNAP_FRAMES
+
+
+def _apart(numbers: tuple[int, ...]) -> float:
+    """Return how far from each other pictures usually are, no less than a neighbour may be."""
+    return max(SNAP_FRAMES, (numbers[-1] - numbers[0]) / max(1, len(numbers) - 1))
+
+
+def _nearest(numbers: tuple[int, ...], wanted: int, places: Iterable[int]) -> int | None:
+    return min(places, key=lambda place: abs(numbers[place] - wanted), default=None)
+
+
+def _away(numbers: tuple[int, ...], wanted: int) -> int:
+    return min(abs(number - wanted) for number in numbers)
 
 
 def leftovers(folder: ClipFolder) -> list[Problem]:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from offline.datasets.action_unit_text import parse_action_units
 from offline.datasets.base import Dataset, ImageClip, Problem, Sample
-from offline.datasets.clip_tree import ClipFolder, Parts, by_clip, cut_clip, leftovers
+from offline.datasets.clip_tree import (
+    SNAP_FRAMES,
+    ClipFolder,
+    Parts,
+    by_clip,
+    cut_clip,
+    leftovers,
+)
 from offline.datasets.coding_sheet import Coding, Key, SheetStyle, read_codings
 from realtime_mer.errors import SourceError
 from realtime_mer.sources.folder import last_number
@@ -37,8 +44,6 @@ class TreeStyle:
         Tells the folder of a whole recording, of which clips are cut; None if there is none.
     to_the_ends
         Clips are cut from onset to offset, see ``cut_clip``.
-    renumbered
-        Pictures of a clip may count from its onset.
     """
 
     clip: KeyOf
@@ -46,7 +51,6 @@ class TreeStyle:
     layout: str
     recording: KeyOf | None = None
     to_the_ends: bool = False
-    renumbered: bool = False
 
 
 def read_coded_clips(name: str, root: Path, sheet: SheetStyle, tree: TreeStyle) -> Dataset:
@@ -72,7 +76,8 @@ def read_coded_clips(name: str, root: Path, sheet: SheetStyle, tree: TreeStyle) 
     if present < LEAST_SHARE * len(codings):
         raise SourceError(
             f"{root} holds pictures of {present} of the {len(codings)} clips in the sheet of "
-            f"{sheet.title}; expected folders such as {tree.layout}; unpack the pictures there"
+            f"{sheet.title} ({_size(codings)}); expected folders such as {tree.layout}; "
+            "unpack the pictures there"
         )
     samples = []
     for coding in sorted(codings, key=lambda coding: coding.key):
@@ -82,14 +87,21 @@ def read_coded_clips(name: str, root: Path, sheet: SheetStyle, tree: TreeStyle) 
             samples.append(_sample(name, coding, clip))
             problems += _unread_units(coding, name)
     if not samples:
+        first = next(problem for problem in problems if problem.action == "dropped")
         raise SourceError(
-            f"no clip in {root} can be used; the first problem is {problems[0].where}: "
-            f"{problems[0].reason}; expected pictures such as {tree.layout}"
+            f"no clip in {root} can be used, of {_size(codings)} in the sheet of {sheet.title}; "
+            f"the first problem is {first.where}: {first.reason}; expected pictures such as "
+            f"{tree.layout}"
         )
     used = {folder.path for found in folders.values() for folder in found}
     problems += _unused([found[0] for found in clips.values() if found[0].path not in used], tree)
     problems += [*_counted_anew(samples, tree.fps), *_mixed(samples)]
     return Dataset(name, root, tuple(samples), tuple(problems))
+
+
+def _size(codings: Sequence[Coding]) -> str:
+    """Say how much a sheet holds."""
+    return f"{len(codings)} rows of {len({coding.subject for coding in codings})} subjects"
 
 
 def _folded(clip: KeyOf, recording: KeyOf | None) -> KeyOf:
@@ -114,7 +126,7 @@ def _folders_of(coding: Coding, clips: dict[Key, list[ClipFolder]]) -> list[Clip
 def _clip_of(
     coding: Coding, folders: list[ClipFolder], tree: TreeStyle
 ) -> tuple[ImageClip | None, list[Problem]]:
-    """Return the clip from the first of its folders that holds it, and what was wrong."""
+    """Return the clip from the first of the folders that hold it best, and what was wrong."""
     where = " ".join(coding.key)
     if coding.onset is None or coding.apex is None or coding.offset is None:
         blank = [part for part in ("onset", "apex", "offset") if getattr(coding, part) is None]
@@ -122,24 +134,35 @@ def _clip_of(
         return None, [Problem(where, "dropped", reason)]
     moments = coding.onset, coding.apex, coding.offset
     reason = "no folder with its pictures"
-    for found in folders:
-        folder = _from_onset(found, moments) if tree.renumbered else found
+    found: list[tuple[bool, ImageClip, list[Problem]]] = []
+    for each in folders:
+        folder = _from_onset(each, moments) if tree.clip(each.parts) else each
         clip, reason = cut_clip(folder, moments, tree.fps, to_the_ends=tree.to_the_ends)
         if clip:
-            repaired = [Problem(where, "repaired", reason)] if reason else []
-            return clip, repaired + leftovers(folder)
-    return None, [Problem(where, "dropped", reason)]
+            told = [Problem(where, "repaired", reason)] if reason else []
+            found.append((_is_far(clip, moments, tree.fps), clip, told + leftovers(folder)))
+    if not found:
+        return None, [Problem(where, "dropped", reason)]
+    _, clip, told = min(found, key=lambda each: each[0])
+    return clip, told
+
+
+def _is_far(clip: ImageClip, moments: tuple[int, int, int], fps: float) -> bool:
+    """Whether a picture is further from its moment than a neighbour is."""
+    places = clip.onset, clip.apex, clip.offset
+    numbers = [round(clip.time_s[place] * fps) for place in places]
+    return any(abs(n - m) > SNAP_FRAMES for n, m in zip(numbers, moments, strict=True))
 
 
 def _from_onset(folder: ClipFolder, moments: tuple[int, int, int]) -> ClipFolder:
     """Return a folder that counts from 0 or 1 with the sheet's numbers, if it is onset to offset.
 
-    Any other folder is returned as it is.
+    Any other folder is returned as it is, for a few frames may be a slip of the sheet.
     """
     first, count = folder.numbers[0], len(folder.numbers)
     onset, _, offset = moments
     whole = count == offset - onset + 1 == folder.numbers[-1] - first + 1
-    if first == onset or first > 1 or not whole:
+    if first > 1 or onset - first <= SNAP_FRAMES or not whole:
         return folder
     return replace(folder, numbers=tuple(range(onset, offset + 1)))
 

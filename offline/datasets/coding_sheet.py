@@ -158,14 +158,22 @@ def read_codings(root: Path, style: SheetStyle) -> tuple[list[Coding], list[Prob
 
 
 def sheet_files(root: Path, suffixes: tuple[str, ...]) -> list[Path]:
-    """Return the files with a suffix in ``root`` and the folders directly in it, sorted."""
-    found = [
+    """Return the files with a suffix in ``root`` and the folders directly in it, sorted.
+
+    Where there is none, those one folder further below: archives unpack into doubled folders.
+    """
+    near = [path for pattern in ("*", "*/*") for path in _files(root, pattern, suffixes)]
+    return sorted(near or _files(root, "*/*/*", suffixes))
+
+
+def _files(root: Path, pattern: str, suffixes: tuple[str, ...]) -> list[Path]:
+    return [
         path
-        for pattern in ("*", "*/*")
         for path in root.glob(pattern)
-        if path.suffix.lower() in suffixes and not path.name.startswith(("~$", "."))
+        if path.suffix.lower() in suffixes
+        and not path.name.startswith(("~$", "."))
+        and path.is_file()
     ]
-    return sorted(path for path in found if path.is_file())
 
 
 def _is_of(table: Table, style: SheetStyle) -> bool:

@@ -18,13 +18,15 @@ from realtime_mer.errors import SourceError
 from realtime_mer.events import EMOTIONS
 from realtime_mer.sources.folder import EXTENSIONS
 
-TREE = "three_norm_u_v_os"
 TEST = "u_test"
+DEEPEST = 5
+"""Folders below the root that are looked into for the tree."""
 LAYOUT = f"<subject>/{TEST}/<0|1|2>/<picture>"
 JUDGED = 200
 """Pictures that the order of channels is told from, spread over the archive."""
 
 _SUBJECTS = {"casme2": r"sub\d+", "smic": r"s\d+", "samm": r"\d+"}
+_OF_MOTION = re.compile(r"flow|motion|u_v")
 _NO_PICTURES = ("thumbs.db", "desktop.ini")
 
 
@@ -74,9 +76,14 @@ def origin(subject: str) -> str:
 
 
 def _find_tree(root: Path) -> Path | None:
-    inner = [path for path in sorted(root.iterdir()) if path.is_dir()]
-    places = [root, root / TREE, root / "datasets" / TREE, *(inner if len(inner) == 1 else ())]
-    return next((place for place in places if any(place.glob(f"*/{TEST}"))), None)
+    """Return the folder nearest to ``root`` that has folders of subjects in it."""
+    places = [root]
+    for _ in range(DEEPEST):
+        found = next((place for place in places if any(place.glob(f"*/{TEST}"))), None)
+        if found:
+            return found
+        places = [path for place in places for path in _visible(place) if path.is_dir()]
+    return None
 
 
 def _tree_entries(tree: Path) -> tuple[list[Entry], list[Problem]]:
@@ -136,10 +143,19 @@ def _flat_entries(root: Path) -> tuple[list[Entry], list[Problem]]:
 
 
 def _flat_folder(root: Path) -> Path:
-    """Return the folder at most two below ``root`` that holds most files that may be pictures."""
+    """Return the folder at most two below ``root`` that holds most files that may be pictures.
+
+    Of equal ones, for faces may lie beside, that whose name speaks of motion.
+    """
     folders = [root, *(path for depth in ("*", "*/*") for path in sorted(root.glob(depth)))]
     inside = [path for path in folders if path.is_dir() and not path.name.startswith(".")]
-    return max(inside, key=lambda path: sum(map(_may_be_picture, path.iterdir())))
+    return max(
+        inside,
+        key=lambda path: (
+            sum(map(_may_be_picture, _visible(path))),
+            _OF_MOTION.search(path.name.lower()) is not None,
+        ),
+    )
 
 
 def _may_be_picture(path: Path) -> bool:
@@ -155,7 +171,7 @@ def _visible(folder: Path) -> list[Path]:
     return sorted(
         path
         for path in folder.iterdir()
-        if not path.name.startswith(".") and path.name.lower() not in _NO_PICTURES
+        if not path.name.startswith((".", "__MACOSX")) and path.name.lower() not in _NO_PICTURES
     )
 
 

@@ -32,14 +32,15 @@ class FlowList:
 
 
 def read_flow_list(root: Path) -> FlowList | None:
-    """Return the first list in or beside ``root`` that has data set, subject, clip and label.
+    """Return the first list in, beside or above ``root`` with data set, subject, clip and label.
 
     Raises
     ------
     SourceError
         A .csv file there cannot be read.
     """
-    beside = sorted(root.absolute().parent.glob("combined*3*class*.csv"))
+    above = root.absolute().parents[:2]
+    beside = [path for folder in above for path in sorted(folder.glob("combined*3*class*.csv"))]
     for path in [*sorted(root.glob("*.csv")), *sorted(root.glob("*/*.csv")), *beside]:
         found = _read(path)
         if found:

@@ -20,16 +20,16 @@ CLEAR = 0.05
 def read_flow_picture(path: Path) -> NDArray[np.uint8] | None:
     """Read a picture, (H, W, 3) uint8 in RGB order; None if it has other channels or is none.
 
-    The name does not matter: it may have no extension, or a space before it.
+    The name does not matter: it may have no extension, or a space before it. Nor does opacity.
     """
     try:
         data = np.fromfile(path, np.uint8)
         bgr = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
     except (OSError, cv2.error):
         return None
-    if bgr is None or bgr.dtype != np.uint8 or bgr.ndim != 3 or bgr.shape[2] != 3:
+    if bgr is None or bgr.dtype != np.uint8 or bgr.ndim != 3 or bgr.shape[2] not in (3, 4):
         return None
-    rgb: NDArray[np.uint8] = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+    rgb: NDArray[np.uint8] = cv2.cvtColor(bgr[..., :3], cv2.COLOR_BGR2RGB)
     return rgb
 
 

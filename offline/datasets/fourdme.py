@@ -37,7 +37,7 @@ SHEET = SheetStyle(
     2,
     Columns("sub_ID", "fold_name", "Onset", "Apex", "Offset", "AUs", "Emotion"),
 )
-TREE = TreeStyle(clip_key, 60.0, "gray_micro/<sub_ID>/<fold_name>/1.jpg", renumbered=True)
+TREE = TreeStyle(clip_key, 60.0, "gray_micro/<sub_ID>/<fold_name>/1.jpg")
 
 
 def read_fourdme(root: Path) -> Dataset:

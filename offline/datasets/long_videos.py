@@ -200,7 +200,8 @@ def join_videos(
     if present < LEAST_SHARE * len(wanted):
         raise SourceError(
             f"{root} holds pictures of {present} of the {len(wanted)} annotated videos of "
-            f"{style.title}; expected folders such as {style.layout}; unpack the pictures there"
+            f"{style.title} ({len(codings)} rows of {len({subject for subject, _ in wanted})} "
+            f"subjects); expected folders such as {style.layout}; unpack the pictures there"
         )
     told = list(problems)
     found: dict[Key, list[Expression]] = defaultdict(list)

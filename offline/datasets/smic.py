@@ -122,15 +122,19 @@ def _sample(folder: ClipFolder, camera: Camera) -> tuple[Sample | None, list[Pro
         return None, [Problem(name, "dropped", reason)]
     clip = _middle_apex(folder, camera.fps)
     if clip is None:
-        reason = f"{len(folder.numbers)} pictures: too few for onset, apex and offset"
-        return None, [Problem(name, "dropped", reason)]
-    return Sample(f"{subject}_{name}", camera.name, subject, emotion, clip), leftovers(folder)
+        return None, [Problem(name, "dropped", "a single picture: no movement to be seen")]
+    problems = leftovers(folder)
+    if len(folder.numbers) == 2:
+        problems.append(Problem(name, "noted", "two pictures: the second is apex and offset"))
+    return Sample(f"{subject}_{name}", camera.name, subject, emotion, clip), problems
 
 
 def _middle_apex(folder: ClipFolder, fps: float) -> ImageClip | None:
     """Return the whole folder as a clip; its middle picture stands for the apex."""
     numbers = folder.numbers
-    middle = numbers[(len(numbers) - 1) // 2]
+    if len(numbers) < 2:
+        return None
+    middle = numbers[max(1, (len(numbers) - 1) // 2)]
     return cut_clip(folder, (numbers[0], middle, numbers[-1]), fps)[0]
 
 

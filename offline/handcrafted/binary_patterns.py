@@ -61,7 +61,7 @@ def block_histograms_numpy(volume: U8, offsets: Int, bins: Int, grid: tuple[int,
 
 @cache
 def uniform_bins(neighbours: int) -> Int:
-    """Return the bin of each code where rare ones share the last, (2**neighbours,), read-only.
+    """Return the bin of each code where rare ones share the last, (2**neighbours,).
 
     Codes with at most two changes around the circle have bins of their own (Ojala et al. 2002):
     58 of 256, and 59 bins in all.
@@ -70,7 +70,6 @@ def uniform_bins(neighbours: int) -> Int:
     turned = (codes >> 1) | ((codes & 1) << (neighbours - 1))
     changes = np.array([int(code).bit_count() for code in codes ^ turned])
     bins = np.where(changes <= 2, np.cumsum(changes <= 2) - 1, (changes <= 2).sum())
-    bins.flags.writeable = False
     return bins.astype(np.int64)
 
 

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, log_softmax, logit, softmax
 
-from offline.bench.learning import Done, Job, Learner, Material, Outcome
+from offline.bench.learning import Done, Job, Learner, Material, Network, Outcome
 from offline.learners.class_balance import believing
 from realtime_mer.errors import ConfigError
 
@@ -22,17 +21,6 @@ Float = NDArray[np.float64]
 
 LEAST_P = 1e-6
 """Probabilities are kept this far from 0 and 1, so that nobody has a veto."""
-
-
-@runtime_checkable
-class Network(Learner, Protocol):
-    """A learner that trains a network: ``offline.nets.learner.NetLearner``, or a blend."""
-
-    def changed(self, epochs: int | None, device: str | None) -> Learner:
-        """Return it with another number of epochs or another device."""
-
-    def features(self, material: Material, job: Job) -> NDArray[np.float32] | None:
-        """Return what the last layer reads of every sample."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from offline.mirroring import mirrored
 from realtime_mer.errors import ConfigError
 
 Float = NDArray[np.float64]
@@ -61,7 +62,7 @@ class Similarities:
                 f"mirror is for maps (N, planes, H, W), got {self.inputs.shape}: leave it off for "
                 "other inputs"
             )
-        turned = _flat(mirror_images(self.inputs)) if self.mirror else None
+        turned = _flat(mirrored(self.inputs)) if self.mirror else None
         object.__setattr__(self, "_rows", _flat(self.inputs))
         object.__setattr__(self, "_turned", turned)
 
@@ -123,13 +124,6 @@ def gaussian(distances: tuple[Float, Float], gamma: float) -> Float:
     if turned is same:
         return np.asarray(np.exp(-gamma * same))
     return np.asarray((np.exp(-gamma * same) + np.exp(-gamma * turned)) / 2)
-
-
-def mirror_images(maps: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return (N, P, H, W) maps of the mirror images: sides change places, u its sign."""
-    signs = np.ones((maps.shape[1], 1, 1), maps.dtype)
-    signs[0] = -1
-    return np.asarray(maps[..., ::-1] * signs, np.float32)
 
 
 def _square_distances(rows: Float, turned: Float | None) -> tuple[Float, Float]:

@@ -17,19 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, softmax
 
-from offline.adaptation import temperature
-from offline.bench.learning import SELECTIONS, Done, Group, Job, Material, Outcome
+from offline.bench.learning import Done, Job, Material, Outcome
+from offline.calibration import temperature
 from offline.learners.kernel_machines import Fit, Scorer, fit_logistic, fit_svm
+from offline.learners.selection import check_selection, mean_f1
 from offline.learners.similarities import Similarities, gaussian
-from offline.scores.metrics import confusion_matrix, mean_defined, score
-from realtime_mer.errors import ConfigError
+from offline.tasks.splits import inner_folds
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 
-FOLDS = 5
-"""Inner folds: parts into which the people of the training side are dealt. More leave more
-samples to learn from, and take longer."""
 GRID = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 """Values of C to choose from. On synthetic maps of three kinds and on the descriptors of rendered
 clips the best lay between 0.3 and 10."""
@@ -128,14 +125,6 @@ class Logistic:
         _learn(bench, choices, jobs, selection, done)
 
 
-def inner_folds(groups: Sequence[Group], seed: int, folds: int = FOLDS) -> Int:
-    """Return the inner fold (n,) of each sample: people are dealt at random, and stay whole."""
-    people = sorted(set(groups))
-    dealt = np.random.default_rng(seed).permutation(len(people)) % max(min(folds, len(people)), 1)
-    number = dict(zip(people, dealt.tolist(), strict=True))
-    return np.array([number[group] for group in groups], np.int64)
-
-
 # How a choice is made ---------------------------------------------------------------------------
 
 Grams = Callable[[Int], Callable[[Choice], Float]]
@@ -170,23 +159,20 @@ class _Bench:
 
         None where there are not two people.
         """
-        train = job.split.train
-        folds = inner_folds([self.material.groups[row] for row in train], job.seed)
-        if len(np.unique(folds)) < 2:
+        groups, train = self.material.groups, job.split.train
+        if len({groups[place] for place in train}) < 2:
             return None
-        scores = np.zeros((len(choices), len(train), self.material.targets.shape[1]))
-        for fold in np.unique(folds):
-            out = folds == fold
-            for number, (_, told, _) in enumerate(self.scorers(train[~out], train[out], choices)):
-                scores[number, out] = told
-        return scores
+        scores = np.zeros((len(choices), *self.material.targets.shape))
+        for known, aside in inner_folds(groups, train, job.seed):
+            for number, (_, told, _) in enumerate(self.scorers(known, aside, choices)):
+                scores[number, aside] = told
+        return scores[:, train]
 
 
 def _learn(
     bench: _Bench, choices: Sequence[Choice], jobs: Sequence[Job], selection: str, done: Done
 ) -> None:
-    if selection not in SELECTIONS:
-        raise ConfigError(f"selection is {selection!r}; give one of {', '.join(SELECTIONS)}")
+    check_selection(selection)
     for job in jobs:
         done(job, _outcome(bench, choices, job, selection))
 
@@ -205,7 +191,7 @@ def _outcome(bench: _Bench, choices: Sequence[Choice], job: Job, selection: str)
     if aside is not None:
         truth = material.targets[split.train]
         if len(choices) > 1:
-            best = int(np.argmax([_uf1(truth, told, material.exclusive) for told in aside]))
+            best = int(np.argmax([mean_f1(truth, told, material.exclusive) for told in aside]))
         warmth = _temperature(truth, aside[best], material.exclusive, bench.guess)
     chosen = choices[best]
     [(scorer, asked, known)] = bench.scorers(split.train, split.test, [chosen])
@@ -265,16 +251,6 @@ def _temperature(
     told = flat != 0  # 0 is the score of a unit that could not be learnt
     two = np.stack([np.zeros_like(flat), flat], axis=1)[told]
     return temperature(two, (targets.reshape(-1) > 0.5).astype(np.int64)[told], guess)
-
-
-def _uf1(targets: NDArray[np.float32], scores: Float, exclusive: bool) -> float:
-    """Return UF1 over classes, or the mean over action units of the F1 of their presence."""
-    if exclusive:
-        hits = confusion_matrix(targets.argmax(axis=1), scores.argmax(axis=1), scores.shape[1])
-        return score(hits).uf1
-    pairs = zip((targets > 0.5).T.astype(int), (scores > 0).T.astype(int), strict=True)
-    units = [score(confusion_matrix(truth, told, 2)).f1[1] for truth, told in pairs]
-    return float(np.nan_to_num(mean_defined(np.array(units))))
 
 
 def _accuracy(targets: NDArray[np.float32], scores: Float, exclusive: bool) -> float:

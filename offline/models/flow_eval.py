@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from offline.adaptation import mirrored
+from offline.mirroring import mirrored
 from offline.models.rendered_eval import read_portrait
 from offline.scores.metrics import confusion_matrix, score
 from offline.synthesis.aligned_faces import Face, align_face, draw_faces

@@ -9,7 +9,6 @@ of ``stacked`` up to the rounding of sums.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from threading import Event
@@ -18,7 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from offline.bench.executors import usable_cores
 from offline.bench.learning import Material
+from offline.mirroring import mirrored
 from offline.nets import dice, kernels_step
 from offline.nets.fused_block import BlockOp, RowsStore, recognised
 from offline.nets.fused_ops import (
@@ -83,11 +84,11 @@ def train(
     ready
         Called in the thread of the caller, as soon as a run is done.
     threads
-        Runs at the same time; one for each processor core if None.
+        Runs at the same time; one for each core that this process may use if None.
     """
     stop = Event()
     task = _Task(net, plan, material, marks, stop)
-    workers = max(1, min(threads or os.cpu_count() or 1, len(runs)))
+    workers = max(1, min(threads or usable_cores(), len(runs)))
     with threadpool_limits(1), ThreadPoolExecutor(workers) as pool:
         try:
             begun = {pool.submit(task.train, run): place for place, run in enumerate(runs)}
@@ -107,9 +108,8 @@ class _Task:
         self, net: Net, plan: Plan, material: Material, marks: Sequence[int], stop: Event
     ) -> None:
         self.net, self.plan, self.marks, self.stop = net, plan, marks, stop
-        turned = material.inputs[..., ::-1].copy()
-        turned[:, 0] *= -1
-        self.maps = np.ascontiguousarray(np.concatenate([material.inputs, turned]), np.float32)
+        maps = np.concatenate([material.inputs, mirrored(material.inputs)])
+        self.maps = np.ascontiguousarray(maps, np.float32)
         self.targets = np.array(material.targets, np.float32, order="C")
         self.exclusive = material.exclusive
         self.levels = dice.normal_levels()

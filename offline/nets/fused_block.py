@@ -1,4 +1,9 @@
-"""A convolution and what follows it as one operation."""
+"""A convolution and what follows it as one operation.
+
+A convolutional layer of the shallow networks here is bound by memory, not by arithmetic. So what
+comes after it (ReLU, normalisation, ReLU, max pooling) is done while its rows are in the cache;
+``kernels_block`` holds the passes, this file their arrays, which are made once for a training.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offline.nets import kernels_block
-from offline.nets.fused_ops import NORM_PARTS, Float, Moment, Parameters, Signal, signal, triples
+from offline.nets.fused_ops import Float, Moment, Parameters, Signal, signal, triples
 from offline.nets.kernels_block import Room, Way
 from offline.nets.kernels_conv import TAPS, TILE
-from offline.nets.layers import Conv, Layer, MaxPool, Norm, Relu, shape_after
+from offline.nets.layers import NORM_PARTS, Conv, Layer, MaxPool, Norm, Relu, shape_after
 
 AT_ONCE = 1024
 """Places of a row worked on at once: with its neighbours it stays in the first-level cache."""
@@ -22,7 +27,23 @@ LANE = 16
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A convolution with the layers that are done in the same pass, in their order."""
+    """A convolution with the layers that are done in the same pass, in their order.
+
+    Attributes
+    ----------
+    conv
+        The convolution.
+    rectified
+        Whether a ReLU follows it.
+    norm, norm_place
+        The normalisation and its place in the list of layers, which names its parameters.
+    again
+        Whether a ReLU follows the normalisation.
+    pool
+        The pooling at the end.
+    length
+        How many layers these are.
+    """
 
     conv: Conv
     rectified: bool = False
@@ -82,9 +103,7 @@ class Rows:
 
     def fill(self, count: int) -> None:
         """Lay out the first ``count`` samples."""
-        kernels_block.lay(
-            self.x.value, count, self.front, self.plane, self.pitch, self.array
-        )  # fmt: skip
+        kernels_block.lay(self.x.value, count, self.front, self.plane, self.pitch, self.array)
 
 
 class RowsStore:
@@ -140,6 +159,7 @@ class BlockOp:
             self.scale = self.norm[0]
 
     def _room(self, batch: int) -> Room:
+        """Return what the passes of this block work in; shapes are told by ``Room``."""
         conv, rows, pool = self.block.conv, self.rows, self.block.pool or MaxPool(1, 1, 0)
         outs, height, width = self.shape
         some = max(1, AT_ONCE // rows.plane)
@@ -179,6 +199,7 @@ class BlockOp:
         )
 
     def _way(self) -> Way:
+        """Return what passes the gradient on; empty arrays where nobody wants it."""
         if self.x.slope is None:
             return Way(np.zeros(0, np.int64), *(np.zeros((0, 0), np.float32) for _ in range(2)))
         conv, rows, room = self.block.conv, self.rows, self.room

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offline.nets import dice, kernels_block, kernels_plain, kernels_step
-from offline.nets.layers import AvgPool, Dense, Drop, MaxPool, Norm, Shape
+from offline.nets.layers import NORM_PARTS, AvgPool, Dense, Drop, MaxPool, Norm, Shape
 
 Float = NDArray[np.float32]
 
@@ -104,7 +104,7 @@ class DropOp:
     def __init__(self, layer: Drop, x: Signal, key: int, stream: int) -> None:
         self.x, self.key, self.stream = x, key, stream
         self.out = x if not x.shared else signal(len(x.value), x.shape, x.slope is not None)
-        self.threshold = round(layer.share * 65536)
+        self.threshold = layer.threshold
         self.start = np.uint64(0)
 
     def forward(self, moment: Moment) -> None:
@@ -126,7 +126,7 @@ class DropOp:
 
 
 class DenseOp:
-    """Fully connected."""
+    """Fully connected: (B, n) to (B, out)."""
 
     def __init__(self, layer: Dense, x: Signal, parameters: Parameters, name: str) -> None:
         self.x = x
@@ -152,7 +152,7 @@ class DenseOp:
 
 
 class NormOp:
-    """Batch normalisation that follows no convolution."""
+    """Batch normalisation of (B, C, …) that follows no convolution."""
 
     def __init__(self, layer: Norm, x: Signal, parameters: Parameters, name: str) -> None:
         self.x, self.layer = x, layer
@@ -182,11 +182,8 @@ class NormOp:
         )
 
 
-NORM_PARTS = ("weight", "bias", "mean", "variance")
-
-
 class MaxPoolOp:
-    """Largest of a square, after something that is no convolution."""
+    """Largest of a square, (B, C, H, W) to (B, C, H', W'), after what is no convolution."""
 
     def __init__(self, layer: MaxPool, x: Signal, shape: Shape) -> None:
         self.x, self.layer = x, layer
@@ -207,7 +204,7 @@ class MaxPoolOp:
 
 
 class AvgPoolOp:
-    """Mean of a square."""
+    """Mean of a square, (B, C, H, W) to (B, C, H', W')."""
 
     def __init__(self, layer: AvgPool, x: Signal, shape: Shape) -> None:
         self.x, self.layer = x, layer
@@ -226,7 +223,7 @@ class AvgPoolOp:
 
 
 class FlattenOp:
-    """From pictures to vectors: the same memory."""
+    """From pictures (B, C, H, W) to vectors (B, n): the same memory."""
 
     def __init__(self, x: Signal) -> None:
         shape = len(x.value), prod(x.shape)
@@ -241,7 +238,7 @@ class FlattenOp:
 
 
 class TakeOp:
-    """Some channels only."""
+    """Some channels only, in the order asked for."""
 
     def __init__(self, channels: Sequence[int], x: Signal) -> None:
         self.x, self.channels = x, list(channels)

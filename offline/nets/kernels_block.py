@@ -71,7 +71,15 @@ class Room(NamedTuple):
 
 
 class Way(NamedTuple):
-    """What a block needs to pass the gradient on: taps, weights and a place for its result."""
+    """What a block needs to pass the gradient on.
+
+    Attributes
+    ----------
+    taps, weight
+        Of the correlation with the turned kernels: (T,) int64, and (C, T) in whole tiles.
+    part
+        (C, row) its result for the samples that are worked on at once.
+    """
 
     taps: Any
     weight: Any
@@ -84,7 +92,10 @@ def convolve(
 ) -> None:  # pragma: no cover
     """Convolve ``count`` samples of ``x`` and keep the largest of each window.
 
-    ``scale`` is the weight of the normalisation; statistics are taken if ``measured``.
+    Fused in one pass over a few samples at a time: convolution, bias, first ReLU, statistics, and
+    the pooling that comes after the normalisation. ``x`` (channels · row,) is laid out by ``lay``;
+    ``scale`` (O,) is the weight of the normalisation, whose sign says whether the largest or the
+    smallest becomes the largest; statistics are taken if ``measured``.
     """
     outs, plane, _, height, width, some, margin = room.shape
     floor = room.floors[0]
@@ -111,7 +122,11 @@ def convolve(
 
 @njit(nogil=True, error_model="numpy", fastmath=FAST)
 def _measure(row: Any, valid: Any, total: Any, count: int, sums: Any) -> None:  # pragma: no cover
-    """Add the values of a row to count, mean and squared deviations (Chan et al. 1979)."""
+    """Add the values of a row to ``sums`` (3,): count, mean, squared deviations (Chan et al. 1979).
+
+    ``valid`` is 1 where a value means something; there are ``count`` such, and ``total`` is their
+    sum.
+    """
     mean = total / np.float32(count)
     squares = np.float32(0)
     for i in range(row.size):
@@ -203,7 +218,11 @@ def settle(
     sums: Any, weight: Any, bias: Any, mean: Any, variance: Any,
     momentum: float, epsilon: float, training: bool, norm: Any,
 ) -> None:  # pragma: no cover  # fmt: skip
-    """Write scale, offset, mean and 1/σ; move the running statistics on in training."""
+    """Write scale, offset, mean and 1/σ; move the running statistics on in training.
+
+    ``sums`` is (C, 3) and ``norm`` (6, C), as in ``Room``; the four parameters are (C,). Outside
+    training the running statistics take the place of the batch's.
+    """
     for o in range(weight.size):
         if training:
             middle, spread = sums[o, 1], sums[o, 2] / sums[o, 0]
@@ -221,7 +240,7 @@ def settle(
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
 def finish(room: Room, count: int, out: Any) -> None:  # pragma: no cover
-    """Normalise what pooling has left, and cut it off at the second floor."""
+    """Normalise what pooling has left into ``out`` (B, O, H'·W'), cut off at the second floor."""
     floor = room.floors[1]
     for b in range(count):
         for o in range(out.shape[1]):
@@ -238,7 +257,8 @@ def blame_norm(
 ) -> None:  # pragma: no cover
     """Take the gradient back through the second floor, and sum it for the normalisation.
 
-    ``slopes`` is the gradient of what ``finish`` wrote, and cut off in place.
+    ``slopes`` (B, O, H'·W') is the gradient of what ``finish`` wrote, and cut off in place. The
+    gradients of weight and bias, (O,), are written only if ``normed``.
     """
     floor = room.floors[1]
     for o in range(slopes.shape[1]):
@@ -266,7 +286,12 @@ def blame_norm(
 def blame_convolution(
     x: Any, room: Room, slopes: Any, way: Way, back: Any, passed: bool
 ) -> None:  # pragma: no cover
-    """Turn ``slopes`` into the gradients of weights and bias, and of the input if ``passed``."""
+    """Turn ``slopes`` into the gradients of weights and bias, and of the input if ``passed``.
+
+    Fused in one pass over a few samples at a time: the gradient through pooling and normalisation
+    is spread over ``room.z``, cut off by the first ReLU, and multiplied with the input (for the
+    weights) and with the turned kernels (for ``back`` (B, C, H, W)) while it is in the cache.
+    """
     outs, plane, _, _, _, some, margin = room.shape
     floor = room.floors[0]
     valid = room.valid
@@ -300,6 +325,7 @@ def blame_convolution(
 
 @njit(nogil=True, error_model="numpy", fastmath=FAST)
 def _pass_back(room: Any, way: Any, begin: int, length: int, back: Any) -> None:  # pragma: no cover
+    """Write the gradient of some samples' input, (b, C, H, W), out of its long rows."""
     plane, pitch = room.shape[1], room.shape[2]
     way.part[:] = 0
     correlate(room.z.ravel(), begin, length, way.taps, way.weight, way.part, np.int64(0))

@@ -27,7 +27,11 @@ FAST = {"reassoc", "contract", "nsz", "arcp"}
 def correlate(
     x: Any, begin: int, count: int, taps: Any, weight: Any, out: Any, at: int
 ) -> None:  # pragma: no cover
-    """Add Σ_t weight[o, t] · x[begin + taps[t] + i] to out[o, at + i], for i < count."""
+    """Add Σ_t weight[o, t] · x[begin + taps[t] + i] to out[o, at + i], for i < count.
+
+    ``x`` is one long row of all channels, ``taps`` (T,) int64 places in it, ``weight`` (O, T) and
+    ``out`` (O, row) float32, with O in whole ``TILE``s and T in whole ``TAPS``.
+    """
     for o in range(0, weight.shape[0], 3):
         a, b, c = out[o, at:], out[o + 1, at:], out[o + 2, at:]
         u, v, w = weight[o], weight[o + 1], weight[o + 2]
@@ -58,7 +62,11 @@ def correlate(
 def weigh(
     x: Any, begin: int, count: int, taps: Any, rows: Any, at: int, out: Any
 ) -> None:  # pragma: no cover
-    """Add Σ_i rows[o, at + i] · x[begin + taps[t] + i], over i < count, to out[o, t]."""
+    """Add Σ_i rows[o, at + i] · x[begin + taps[t] + i], over i < count, to out[o, t].
+
+    Shapes are those of ``correlate``, of which this is the gradient by the weights: ``rows`` is
+    (O, row), ``out`` (O, T).
+    """
     for o in range(0, out.shape[0], 3):
         a, b, c = rows[o, at:], rows[o + 1, at:], rows[o + 2, at:]
         u, v, w = out[o], out[o + 1], out[o + 2]

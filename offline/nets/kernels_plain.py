@@ -1,4 +1,10 @@
-"""Layers that stand alone, in numba: pooling and normalisation that follow no convolution."""
+"""Layers that stand alone, in numba: pooling and normalisation that follow no convolution.
+
+Arrays are float32 but for ``spots`` (int64) and ``sums`` (float64). ``x`` is (B, C, H, W) and
+what is pooled (B, C, H', W'); of ``x`` the first ``count`` samples are read. Slopes are gradients
+of the loss by what their array's twin holds, and of its shape. The tests hold all of this against
+PyTorch.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +18,7 @@ from offline.nets.kernels_conv import FAST
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
 def average(x: Any, count: int, size: int, stride: int, out: Any) -> None:  # pragma: no cover
-    """Write the mean of each square."""
+    """Write the mean of each square: (B, C, H, W) to ``out`` (B, C, H', W')."""
     share = np.float32(1 / (size * size))
     _, channels, rows, columns = out.shape
     for b in range(count):
@@ -28,7 +34,7 @@ def average(x: Any, count: int, size: int, stride: int, out: Any) -> None:  # pr
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
 def blame_average(slopes: Any, size: int, stride: int, out: Any) -> None:  # pragma: no cover
-    """Write the gradient of what was averaged."""
+    """Write to ``out`` (B, C, H, W) the gradient of what was averaged, from (B, C, H', W')."""
     share = np.float32(1 / (size * size))
     out[:] = 0
     batch, channels, rows, columns = slopes.shape
@@ -46,7 +52,10 @@ def blame_average(slopes: Any, size: int, stride: int, out: Any) -> None:  # pra
 def largest(
     x: Any, count: int, size: int, stride: int, padding: int, out: Any, spots: Any
 ) -> None:  # pragma: no cover
-    """Write the largest of each square, the first of equals, and its place in the plane."""
+    """Write the largest of each square, the first of equals, and its place in the plane.
+
+    ``out`` and ``spots`` are (B, C, H', W'); a place is a row times W plus a column.
+    """
     _, channels, height, width = x.shape
     _, _, rows, columns = out.shape
     for b in range(count):
@@ -66,7 +75,7 @@ def largest(
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def blame_largest(slopes: Any, spots: Any, out: Any) -> None:  # pragma: no cover
-    """Write the gradient of what was pooled: all of it where the largest was."""
+    """Write to ``out`` (B, C, H, W) the gradient of what was pooled: all where the largest was."""
     out[:] = 0
     batch, channels, rows, columns = slopes.shape
     width = out.shape[3]
@@ -100,7 +109,7 @@ def measure(x: Any, sums: Any) -> None:  # pragma: no cover
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
 def scale(x: Any, count: int, norm: Any, out: Any) -> None:  # pragma: no cover
-    """Write x times a channel's scale plus its offset."""
+    """Write x (B, C, n) times its channel's scale plus offset, from ``norm`` (6, C) of ``Room``."""
     for b in range(count):
         for c in range(x.shape[1]):
             for i in range(x.shape[2]):
@@ -111,7 +120,12 @@ def scale(x: Any, count: int, norm: Any, out: Any) -> None:  # pragma: no cover
 def blame_scale(
     x: Any, slopes: Any, norm: Any, weight_slopes: Any, bias_slopes: Any, out: Any
 ) -> None:  # pragma: no cover
-    """Write the gradient of what a batch's statistics normalised, and of weight and bias."""
+    """Write the gradient of what a batch's statistics normalised, and of weight and bias.
+
+    ``x``, ``slopes`` and ``out`` are (B, C, n), ``norm`` (6, C), the gradients of the parameters
+    (C,). Batch statistics depend on all of ``x``, which is what the two sums account for (Ioffe &
+    Szegedy 2015, section 3). ``out`` may be ``slopes`` itself.
+    """
     batch, channels, size = x.shape
     for c in range(channels):
         mean, inverse = norm[2, c], norm[3, c]

@@ -17,8 +17,9 @@ def assemble(
 ) -> None:  # pragma: no cover
     """Write the maps and targets of a step: mirrored, blended, shifted, brighter or darker.
 
-    ``maps`` holds all samples and after them their mirror images; ``drawn`` is first, second,
-    share, flips, shifts and gains, as in ``Draws``.
+    ``maps`` (2N, C, H, W) holds all samples and after them their mirror images; ``targets`` is
+    (N, classes); ``drawn`` is first, second, share, flips, shifts and gains, as in ``Draws``. The
+    step is written to ``out`` (B, C, H, W) and ``goals`` (B, classes), each value once.
     """
     first, second, share, flips, shifts, gains = drawn
     samples, classes = targets.shape
@@ -52,7 +53,10 @@ def assemble(
 def add_noise(
     values: Any, start: np.uint64, levels: Any, noise: np.float32
 ) -> None:  # pragma: no cover
-    """Add ``noise`` times a normal number to each of a row of values."""
+    """Add ``noise`` times a normal number to each of ``values`` (n,), in place.
+
+    ``levels`` (4096,) are ``dice.normal_levels``; one word of the dice gives four numbers.
+    """
     count = values.size
     low = np.uint64(0xFFFF)
     for place in range((count + 3) // 4):
@@ -64,7 +68,11 @@ def add_noise(
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def silence(values: Any, out: Any, start: np.uint64, threshold: int) -> None:  # pragma: no cover
-    """Write a row of values, 0 where the dice fall below ``threshold``, the others raised."""
+    """Write a row of values, 0 where the dice fall below ``threshold``, the others raised.
+
+    ``values`` and ``out`` are (n,) and may be the same; ``threshold`` is ``Drop.threshold``. Four
+    values are done with each word of the dice.
+    """
     factor = np.float32(65536 / (65536 - threshold))
     bar = np.uint64(threshold)
     low = np.uint64(0xFFFF)
@@ -91,7 +99,11 @@ def silence(values: Any, out: Any, start: np.uint64, threshold: int) -> None:  #
 def blame_classes(
     logits: Any, goals: Any, costs: Any, smoothing: float, out: Any
 ) -> None:  # pragma: no cover
-    """Write the gradient of the weighted cross-entropy by the logits."""
+    """Write to ``out`` (B, C) the gradient of the weighted cross-entropy by the logits (B, C).
+
+    Softmax and loss are one: the gradient is softmax minus goal, times cost. ``goals`` (B, C) are
+    smoothed on the way, ``costs`` (C,) weigh the classes; the loss is a mean by weight.
+    """
     batch, classes = logits.shape
     total = 0.0
     for b in range(batch):
@@ -112,7 +124,7 @@ def blame_classes(
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def blame_units(logits: Any, goals: Any, out: Any) -> None:  # pragma: no cover
-    """Write the gradient of the mean binary cross-entropy by the logits."""
+    """Write the gradient of the mean binary cross-entropy by the logits; all arrays are (B, C)."""
     for b in range(out.shape[0]):
         for c in range(out.shape[1]):
             guess = 1 / (1 + np.exp(-np.float64(logits[b, c])))
@@ -123,7 +135,10 @@ def blame_units(logits: Any, goals: Any, out: Any) -> None:  # pragma: no cover
 def descend(
     values: Any, slopes: Any, first: Any, second: Any, turn: int, rate: float, decay: float
 ) -> None:  # pragma: no cover
-    """Take step ``turn``, from 1, of AdamW (β 0.9 and 0.999, ε 1e-8), as PyTorch does."""
+    """Take step ``turn``, from 1, of AdamW (β 0.9 and 0.999, ε 1e-8), as PyTorch does.
+
+    ``values``, their gradients ``slopes`` and the two moments are (all parameters,).
+    """
     size = np.float32(-rate / (1 - 0.9**turn))
     root = np.float32(np.sqrt(1 - 0.999**turn))
     keep = np.float32(1 - rate * decay)

@@ -17,6 +17,12 @@ from realtime_mer.errors import ConfigError
 Shape = tuple[int, ...]
 Weights = Mapping[str, NDArray[np.float32]]
 """Parameters by name: the layer's path and what it is, such as ``0.1.2.weight``."""
+FACES = 65536
+"""Of the dice that dropout throws, see ``dice``."""
+RUNNING = ("mean", "variance")
+"""What normalisation keeps of the batches that it has seen …"""
+NORM_PARTS = ("weight", "bias", *RUNNING)
+"""… and all that it has, in the order of ``parameter_shapes``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +67,24 @@ class AvgPool:
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """Silences ``share`` of all values in training and raises the others (Srivastava 2014)."""
+    """Silences ``share`` of all values in training and raises the others (Srivastava 2014).
+
+    Raises
+    ------
+    ConfigError
+        ``share`` is not from 0 to below 1.
+    """
 
     share: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.share < 1:
+            raise ConfigError(f"share is {self.share}; give what part is silent, from 0 to below 1")
+
+    @property
+    def threshold(self) -> int:
+        """Of ``FACES``, how many silence a value: never all."""
+        return min(round(self.share * FACES), FACES - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +157,7 @@ class Net:
     def parameters(self) -> int:
         """Number of learnt values."""
         shapes = parameter_shapes(self)
-        return sum(prod(shape) for name, shape in shapes.items() if not name.endswith(_RUNNING))
-
-
-_RUNNING = ("mean", "variance")
+        return sum(prod(shape) for name, shape in shapes.items() if learnt(name))
 
 
 def shape_after(layers: tuple[Layer, ...], shape: Shape) -> Shape:
@@ -209,7 +227,7 @@ def parameter_shapes(net: Net) -> dict[str, Shape]:
                 if layer.bias:
                     shapes[f"{name}.bias"] = (layer.out,)
             case Norm():
-                for part in ("weight", "bias", *_RUNNING):
+                for part in NORM_PARTS:
                     shapes[f"{name}.{part}"] = (shape[0],)
             case Dense():
                 shapes[f"{name}.weight"] = (layer.out, shape[0])
@@ -222,7 +240,7 @@ def parameter_shapes(net: Net) -> dict[str, Shape]:
 
 def learnt(name: str) -> bool:
     """Return whether a parameter is learnt by descent, not a running statistic."""
-    return not name.endswith(_RUNNING)
+    return not name.endswith(RUNNING)
 
 
 def initial(net: Net, seed: int) -> dict[str, NDArray[np.float32]]:
@@ -235,7 +253,7 @@ def initial(net: Net, seed: int) -> dict[str, NDArray[np.float32]]:
     weights: dict[str, NDArray[np.float32]] = {}
     shapes = parameter_shapes(net)
     for name, layer, _ in walk(net.layers, net.inputs):
-        for part in ("weight", "bias", *_RUNNING):
+        for part in NORM_PARTS:
             key = f"{name}.{part}"
             if key not in shapes:
                 continue

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -11,15 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, softmax
 
-from offline.bench.executors import THREADS
-from offline.bench.learning import SELECTIONS, Done, Job, Material, Outcome
+from offline.bench.executors import allowed_threads, usable_cores
+from offline.bench.learning import Done, Job, Material, Outcome
 from offline.learners.class_balance import believing
+from offline.learners.selection import check_selection, mean_f1
 from offline.nets.layers import Net, Weights
 from offline.nets.plan import Plan, key_of
 from offline.nets.pretrained import start_weights
 from offline.nets.training import Engine, Fit, Run
 from offline.nets.zoo import NETS
-from offline.scores.metrics import confusion_matrix, mean_defined, score
 from offline.tasks.splits import inner_folds, inner_split
 from realtime_mer.errors import ConfigError
 
@@ -90,11 +89,10 @@ class NetLearner:
 
     def learn(self, material: Material, jobs: Sequence[Job], selection: str, done: Done) -> None:
         """Learn every job; see ``offline.bench.learning.Learner``."""
-        if selection not in SELECTIONS:
-            raise ConfigError(f"selection is {selection!r}; give one of {', '.join(SELECTIONS)}")
+        check_selection(selection)
         size = len(jobs)
         if self.device == "cpu" and selection == "inner":
-            size = max(AT_ONCE, 2 * (os.cpu_count() or 1))
+            size = max(AT_ONCE, 2 * usable_cores())
         for begin in range(0, len(jobs), size or 1):
             _Work(self, material, jobs[begin : begin + size]).learn(selection, done)
 
@@ -140,7 +138,7 @@ def choose_mark(curve: Logits, targets: NDArray[np.float32], exclusive: bool) ->
     Where UF1 (the mean F1 of units where ``exclusive`` is False), averaged over ``SMOOTHED``
     neighbouring marks, is highest; of equals the first.
     """
-    heights = np.array([_uf1(logits, targets, exclusive) for logits in curve])
+    heights = np.array([mean_f1(targets, logits, exclusive) for logits in curve])
     reach = min(SMOOTHED, len(heights)) // 2
     padded = np.pad(heights, reach, mode="edge")
     smooth = np.convolve(padded, np.full(2 * reach + 1, 1 / (2 * reach + 1)), "valid")
@@ -251,13 +249,13 @@ def engine_of(learner: NetLearner, net: Net) -> Engine:
     Raises
     ------
     ConfigError
-        The fused engine was asked for and cannot.
+        The fused engine was asked for and cannot, or ``MER_THREADS`` is no number of threads.
     """
     if learner.engine != "stacked" and learner.device == "cpu":
         from offline.nets import fused
 
         if fused.supported(net):
-            return partial(fused.train, threads=int(os.environ.get(THREADS, 0)) or None)
+            return partial(fused.train, threads=allowed_threads())
     if learner.engine == "fused":
         raise ConfigError(
             f"the fused engine cannot train {learner.net} on {learner.device}: give auto"
@@ -267,12 +265,3 @@ def engine_of(learner: NetLearner, net: Net) -> Engine:
     share = STACK_BYTES[learner.device] // (16 * net.parameters)
     at_once = max(1, min(STACK[learner.device], share))
     return partial(stacked.train, device=learner.device, at_once=at_once)
-
-
-def _uf1(logits: Logits, targets: NDArray[np.float32], exclusive: bool) -> float:
-    if exclusive:
-        hits = confusion_matrix(targets.argmax(1), logits.argmax(1), targets.shape[1])
-        return float(np.nan_to_num(score(hits).uf1))
-    pairs = zip((targets > 0.5).T.astype(int), (logits > 0).T.astype(int), strict=True)
-    units = [score(confusion_matrix(truth, told, 2)).f1[1] for truth, told in pairs]
-    return float(np.nan_to_num(mean_defined(np.array(units))))

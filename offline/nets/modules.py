@@ -29,6 +29,8 @@ from offline.nets.layers import (
 )
 from offline.nets.stacked import routed
 
+AT_ONCE = 256
+"""Samples that are described at once."""
 _NAMES = {"mean": "running_mean", "variance": "running_var"}
 
 
@@ -121,10 +123,9 @@ def _module(layer: Layer, shape: Shape) -> nn.Module:  # noqa: C901 (one case a 
 @torch.no_grad()
 def features(net: Net, weights: Weights, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return what the last layer reads of each input, (N, K): the network's own description."""
-    module = module_of(Net(net.inputs, net.layers), weights).eval()
+    module = module_of(net, weights).eval()
     assert isinstance(module, nn.Sequential)
     body = module[:-1]
-    found = [body(torch.from_numpy(part)).flatten(1) for part in np.array_split(
-        inputs, max(1, len(inputs) // 256))]  # fmt: skip
-    described: NDArray[np.float32] = torch.cat(found).numpy()
+    parts = torch.from_numpy(inputs).split(AT_ONCE)
+    described: NDArray[np.float32] = torch.cat([body(part).flatten(1) for part in parts]).numpy()
     return described

@@ -104,8 +104,6 @@ class Draws:
         (2, steps, batch) int64 cells down and right.
     gains
         (steps, batch) float32 factor.
-    key
-        64-bit seed of dropout and noise.
     """
 
     first: NDArray[np.int64]
@@ -114,7 +112,6 @@ class Draws:
     flips: NDArray[np.bool_]
     shifts: NDArray[np.int64]
     gains: NDArray[np.float32]
-    key: int
 
 
 def key_of(name: str, seed: int) -> int:
@@ -144,7 +141,6 @@ def draw(plan: Plan, train: NDArray[np.int64], steps: int, key: int) -> Draws:
         flips,
         shifts.astype(np.int64),
         gains.astype(np.float32),
-        key,
     )
 
 

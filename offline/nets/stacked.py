@@ -18,8 +18,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from offline.bench.learning import Material
+from offline.mirroring import mirrored
 from offline.nets import dice, dice_torch
 from offline.nets.layers import (
+    FACES,
+    NORM_PARTS,
     AvgPool,
     Branches,
     Capsules,
@@ -86,8 +89,8 @@ class _Stack:
         self.net, self.plan, self.runs = net, plan, runs
         self.device = _usable(device)
         self.exclusive = material.exclusive
-        maps = torch.from_numpy(material.inputs).to(self.device)
-        self.maps = torch.cat([maps, mirrored(maps)])
+        maps = np.concatenate([material.inputs, mirrored(material.inputs)])
+        self.maps = torch.from_numpy(maps).to(self.device)
         self.targets = torch.from_numpy(material.targets).to(self.device)
         samples = len(material.targets)
         self.samples = samples
@@ -210,7 +213,7 @@ class _Stack:
         self, layer: Layer, x: Tensor, name: str, moment: _Moment | None
     ) -> Tensor:
         folds = len(self.runs)
-        own = {part: self.weights.get(f"{name}.{part}") for part in _PARTS}
+        own = {part: self.weights.get(f"{name}.{part}") for part in NORM_PARTS}
         weight, bias = own["weight"], own["bias"]
         match layer:
             case Conv():
@@ -235,7 +238,7 @@ class _Stack:
             case AvgPool():
                 return functional.avg_pool2d(x, layer.size, layer.stride)
             case Drop():
-                return x if moment is None else self._dropped(x, layer.share, moment)
+                return x if moment is None else self._dropped(x, layer.threshold, moment)
             case Flatten():
                 return x.view(len(x), folds, -1).transpose(0, 1)
             case Dense():
@@ -258,14 +261,13 @@ class _Stack:
             return torch.cat(ends, 2)
         return _grouped_back(torch.cat([self._split(end) for end in ends], 2))
 
-    def _dropped(self, x: Tensor, share: float, moment: _Moment) -> Tensor:
+    def _dropped(self, x: Tensor, threshold: int, moment: _Moment) -> Tensor:
         """Silence values by the dice; places are counted within a fold's (B, C, H, W) or (B, n)."""
         folds = len(self.runs)
         starts = dice_torch.starts(moment.keys, moment.step, moment.layer, self.device)
         moment.layer += 1
-        threshold = round(share * 65536)
         lanes = dice_torch.lanes(starts, x.numel() // folds)
-        factor = (lanes >= threshold).to(x.dtype) * (65536 / (65536 - threshold))
+        factor = (lanes >= threshold).to(x.dtype) * (FACES / (FACES - threshold))
         if x.ndim == 3:
             return x * factor.view(x.shape)
         batch, _, height, width = x.shape
@@ -280,15 +282,6 @@ def _usable(name: str) -> torch.device:
             "or install a PyTorch with CUDA and its driver"
         )
     return torch.device(name)
-
-
-_PARTS = ("weight", "bias", "mean", "variance")
-
-
-def mirrored(maps: Tensor) -> Tensor:
-    """Return (N, C, H, W) maps of the mirror images: left and right exchanged, u negated."""
-    turned = maps.flip(3)
-    return torch.cat([-turned[:, :1], turned[:, 1:]], 1)
 
 
 def routed(x: Tensor, weight: Tensor, layer: Capsules) -> Tensor:

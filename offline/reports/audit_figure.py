@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from offline.bench.learning import HONEST
-from offline.reports.drawing import LIGHT, STAMP, Theme, dress, new_figure, png_of
+from offline.reports.drawing import LIGHT, Theme, dress, new_figure, png_of
 from offline.reports.pages import points
 from offline.scores.published import LEAKS
+from offline.scores.result_metrics import STAMP
 
 if TYPE_CHECKING:
     from offline.reports.audit_report import AuditRow, Difference

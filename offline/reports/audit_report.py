@@ -6,7 +6,6 @@ are compared on the same people, drawn anew for both at once.
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Mapping, Sequence
@@ -21,12 +20,11 @@ from rich.table import Table
 
 from offline.bench.learning import HONEST, SELECTIONS
 from offline.commands.terminal import say
-from offline.reports.drawing import STAMP
 from offline.reports.pages import environment, pictures, points, ratio, seeds_in_words
 from offline.scores.comparison import paired_difference
 from offline.scores.published import LEAKS
-from offline.scores.result_files import write_together
-from offline.scores.result_metrics import HEADLINES, json_ready
+from offline.scores.result_files import json_ready, render_json, write_together
+from offline.scores.result_metrics import HEADLINES, STAMP
 from realtime_mer.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -232,7 +230,7 @@ def write_audit(
         rows, differences, title or f"{first['model']} on {first['dataset']}", light, dark
     )
     contents = {
-        JSON: (json.dumps(found, indent=2, allow_nan=False) + "\n").encode(),
+        JSON: render_json(found),
         PICTURE: light,
         PAGE: page.encode(),
     }

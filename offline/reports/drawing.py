@@ -8,11 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from offline.scores.result_metrics import STAMP
 from realtime_mer.sinks.text import plain
 
 DPI = 144
-STAMP = "selected on the test subjects: not a result"
-"""What every figure of a leaky run says."""
 _LETTERS = 12
 """Letters of the stamp that fit on an inch."""
 

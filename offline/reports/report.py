@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from offline.reports.other_protocols import other_protocol
 from offline.reports.pages import counted, environment, percent, pictures, ratio, seeds_in_words
 from offline.reports.report_training import training_view
 from offline.scores.published import MEGC2019, PROTOCOL, SETS
@@ -55,6 +56,7 @@ def render(
             pictures=pictures(CAPTIONS, light, dark),
             training=training_view(metrics),
             published=_published(metrics),
+            others=other_protocol(metrics),
             embedding=run.embedding,
             seeds=seeds_in_words(metrics["seeds"]),
             settings=json.dumps(settings, indent=2, ensure_ascii=False) if settings else "",

@@ -1,11 +1,14 @@
-"""Several files of one result, which are replaced together or not at all."""
+"""Files of a result: made ready for JSON, and replaced together or not at all."""
 
 from __future__ import annotations
 
+import json
+import math
 import os
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from realtime_mer.errors import OutputError
 
@@ -44,7 +47,21 @@ def write_together(
             (out / name).unlink(missing_ok=True)
     except OSError as error:
         raise OutputError(
-            f"cannot write the results into {out}: {error.strerror or error}; choose a folder that "
-            "you may write to"
+            f"cannot write into {out}: {error.strerror or error}; choose a folder that you may "
+            "write to"
         ) from error
     return {name: out / name for name in contents}
+
+
+def json_ready(value: Any) -> Any:
+    """Return a JSON-ready value with None for every number that is not finite."""
+    if isinstance(value, dict):
+        return {key: json_ready(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [json_ready(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def render_json(value: Mapping[str, Any]) -> bytes:
+    """Return the content of a JSON file for what ``json_ready`` returned."""
+    return (json.dumps(value, indent=2, allow_nan=False) + "\n").encode()

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from offline.reports.drawing import STAMP
 from offline.scores.comparison import verdict
 from offline.scores.metrics import (
     Scores,
@@ -27,6 +26,7 @@ from offline.scores.metrics import (
     score_by,
 )
 from offline.scores.published import MEGC2019, PROTOCOL, SETS
+from offline.scores.result_files import json_ready
 from realtime_mer.doctor import versions
 from realtime_mer.errors import ConfigError
 
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from offline.scores.results import Row, Run
 
 HEADLINES = ("UF1", "UAR", "accuracy")
+STAMP = "selected on the test subjects: not a result"
+"""What every figure of a leaky run says."""
 
 
 def metrics_of(rows: Sequence[Row], run: Run) -> dict[str, Any]:
@@ -233,12 +235,3 @@ def _calibration(rows: Sequence[Row], classes: int) -> dict[str, Any]:
         "confidence": found.confidence.tolist(),
         "accuracy": found.accuracy.tolist(),
     }
-
-
-def json_ready(value: Any) -> Any:
-    """Return a JSON-ready value with None for every number that is not finite."""
-    if isinstance(value, dict):
-        return {key: json_ready(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [json_ready(each) for each in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

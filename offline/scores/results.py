@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from offline.datasets.base import Problem
-from offline.scores.result_files import write_together
+from offline.scores.result_files import render_json, write_together
 from offline.scores.result_metrics import metrics_of
 from realtime_mer.errors import ConfigError, SourceError
 
@@ -230,7 +229,7 @@ def write_results(
         tables[BY_SEED] = render_by_seed(run.seed_rows, size)
     contents = {
         **{name: text.encode("utf-8", "surrogateescape") for name, text in tables.items()},
-        METRICS: (json.dumps(metrics, indent=2, allow_nan=False) + "\n").encode(),
+        METRICS: render_json(metrics),
         REPORT: report.render(metrics, run, light, dark).encode(),
         **light,
     }

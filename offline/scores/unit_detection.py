@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import os
 import re
 from collections import Counter
@@ -22,8 +21,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from offline.scores.metrics import DRAWS, LEVEL, mean_defined
-from offline.scores.result_files import write_together
-from offline.scores.result_metrics import bootstrap_seed, json_ready, told_by
+from offline.scores.result_files import json_ready, render_json, write_together
+from offline.scores.result_metrics import bootstrap_seed, told_by
 from offline.scores.results import COLUMNS, METRICS, PREDICTIONS, REPORT, Run
 from offline.scores.unit_metrics import UnitScores, binary_f1, score_units, unit_interval
 from realtime_mer.errors import ConfigError, SourceError
@@ -221,7 +220,7 @@ def write_unit_results(
     predictions = render_units(rows, len(run.classes))
     contents = {
         PREDICTIONS: predictions.encode("utf-8", "surrogateescape"),
-        METRICS: (json.dumps(metrics, indent=2, allow_nan=False) + "\n").encode(),
+        METRICS: render_json(metrics),
         REPORT: unit_report.render(metrics, run, light, dark).encode(),
         **light,
     }

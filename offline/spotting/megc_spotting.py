@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from offline.spotting.spotting_metrics import Interval, match, overlap
+from offline.spotting.spotting_metrics import Interval
 from realtime_mer.errors import ConfigError
 
 
@@ -96,23 +96,6 @@ class ClassScore:
 def pooled(counts: Iterable[Counts]) -> Counts:
     """Return the counts of all videos together."""
     return sum(counts, Counts())
-
-
-def match_frames(
-    found: Sequence[Interval], truth: Sequence[Interval]
-) -> tuple[tuple[int, int], ...]:
-    """Return (found, true) positions of what was spotted, by true position.
-
-    As many pairs as can be made. Programs that take the found intervals one after the other can
-    make fewer, where intervals of one kind overlap each other; never more.
-    """
-    return match(overlap(found, truth, inclusive=True))
-
-
-def count_frames(found: Sequence[Interval], truth: Sequence[Interval]) -> Counts:
-    """Return the counts of one video and one kind."""
-    hits = len(match_frames(found, truth))
-    return Counts(hits, len(found) - hits, len(truth) - hits)
 
 
 def score_apexes(videos: Iterable[tuple[Sequence[Interval], Sequence[Interval]]]) -> ApexScore:

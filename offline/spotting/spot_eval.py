@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
@@ -17,31 +17,31 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from offline.bench.code_version import STREAM, code_version
 from offline.bench.evaluation import find_package
+from offline.bench.progress import Progress, silent
+from offline.bench.row_store import RowStore
 from offline.datasets.long_videos import LongVideo, SpottingDataset
 from offline.datasets.spotting_registry import open_spotting_dataset
-from offline.spotting.spot_results import SpotRun, Watched, write_spotting
+from offline.spotting.judged_videos import Watched
+from offline.spotting.spot_results import SpotRun, write_spotting
 from offline.spotting.spot_rows import (
     PACKAGES,
     ROWS,
     Detection,
-    RowBook,
     VideoRow,
-    program_digest,
+    open_rows,
     video_key,
 )
 from realtime_mer.analysis import Options, analyze_source
 from realtime_mer.doctor import versions
-from realtime_mer.errors import ConfigError, OutputError, SourceError
+from realtime_mer.errors import ConfigError, SourceError
 from realtime_mer.events import Event, Frame
 from realtime_mer.recognizer import open_recognizer
 from realtime_mer.sinks import check_writable
 from realtime_mer.sinks.summary import unseen_s
 from realtime_mer.sources import open_source
 from realtime_mer.sources.folder import last_number, list_images, natural_order, positions
-
-Progress = Callable[[int, int], None]
-"""Called with the number of videos done and in all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def evaluate_spotting(
     model: str | os.PathLike[str] = "default",
     limit: int | None = None,
     workers: int = 1,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> SpotEvaluation:
     """Run spotter and recogniser over a spotting data set; write intervals, figures and a report.
 
@@ -90,7 +90,7 @@ def evaluate_spotting(
     workers
         Processes at once; they change nothing but the time taken.
     progress
-        Called after every video.
+        Called with the number of videos done and in all.
 
     Raises
     ------
@@ -112,12 +112,8 @@ def evaluate_spotting(
     options = Options(model=find_package(model))
     identity, facts = _identity(options)
     videos = data.videos[:limit]
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"cannot make the folder {out}: {error.strerror or error}") from error
-    with RowBook(out / ROWS) as book:
-        watched = _watch_all(videos, identity, options, workers, book, progress or _silent)
+    with open_rows(out) as store:
+        watched = _watch_all(videos, identity, options, workers, store, progress)
     if all(each.row is None for each in watched):
         raise SourceError(
             f"none of the {len(videos)} videos in {root} could be watched; the first: "
@@ -191,22 +187,22 @@ def _watch_all(
     identity: Mapping[str, Any],
     options: Options,
     workers: int,
-    book: RowBook,
+    store: RowStore[VideoRow],
     progress: Progress,
 ) -> list[Watched]:
-    """Watch what the book does not have yet; return every video with its row or its reason."""
+    """Watch what the store does not have yet; return every video with its row or its reason."""
     keys = [_key_of(video, identity) for video in videos]
     todo = [
         (video, key)
         for video, key in zip(videos, keys, strict=True)
-        if key is not None and book.get(key) is None
+        if key is not None and key not in store.rows
     ]
     reasons: dict[str, str] = {}
     done = len(videos) - len(todo)
     progress(done, len(videos))
     for video, answer in _attempts(todo, options, workers):
         if isinstance(answer, VideoRow):
-            book.append(answer)
+            store.append(answer)
         else:
             reasons[video.video_id] = answer
         done += 1
@@ -214,7 +210,7 @@ def _watch_all(
     return [
         Watched(
             video,
-            book.get(key) if key else None,
+            store.rows.get(key),
             reasons.get(video.video_id, "" if key else "a picture vanished while it was read"),
         )
         for video, key in zip(videos, keys, strict=True)
@@ -265,7 +261,7 @@ def _identity(options: Options) -> tuple[dict[str, Any], dict[str, str]]:
             "model": recognizer.model,
             "engine": recognizer.engine,
             "spotter": asdict(options.spotter),
-            "program": program_digest(),
+            "program": code_version(STREAM),
             "packages": versions(PACKAGES),
         }
         return identity, {"trained_on": recognizer.trained_on}
@@ -294,7 +290,3 @@ def _run_of(
         problems=data.problems,
         trained_on=facts["trained_on"],
     )
-
-
-def _silent(done: int, total: int) -> None:
-    pass

@@ -6,21 +6,19 @@ computed again without watching a video.
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from offline.datasets.base import Problem
-from offline.datasets.long_videos import KINDS, MACRO, MICRO, Expression, LongVideo
-from offline.scores.result_files import write_together
-from offline.spotting.megc_log import LogRow, render_log, render_submission
+from offline.datasets.long_videos import KINDS, MICRO
+from offline.scores.result_files import json_ready, render_json, write_together
+from offline.spotting.judged_videos import Judged, Watched, judge
+from offline.spotting.megc_log import render_log, render_submission
 from offline.spotting.megc_spotting import (
     Counts,
     pooled,
@@ -28,26 +26,13 @@ from offline.spotting.megc_spotting import (
     score_classes,
     spot_then_recognise,
 )
-from offline.spotting.spot_rows import Detection, VideoRow
-from offline.spotting.spotting_metrics import (
-    MIN_IOU,
-    ClipScore,
-    Interval,
-    overlap,
-    pool,
-    score_clip,
-)
+from offline.spotting.spot_tables import log_rows, render_intervals, submitted
+from offline.spotting.spotting_metrics import MIN_IOU, pool
 from realtime_mer.doctor import versions
 from realtime_mer.events import EMOTIONS, NONE
-from realtime_mer.sinks.text import spreadsheet_safe
 
 INTERVALS, LOG, SUBMISSION = "intervals.csv", "megc_log.txt", "submission.csv"
 METRICS, REPORT = "metrics.json", "report.html"
-COLUMNS = (
-    "vid", "subject", "what", "number", "kind", "onset", "apex", "offset", "onset_s", "apex_s",
-    "offset_s", "emotion", "confidence", "spot_score", "regions", "matched", "iou",
-)  # fmt: skip
-
 MICRO_ONLY = (
     "The spotter is causal and proposes micro-expressions only. It makes no macro predictions: "
     "every true macro-expression counts as missed, in 'macro' and in 'overall'."
@@ -56,20 +41,6 @@ CLASSES: Mapping[str, str] = dict.fromkeys(
     ("negative", "anger", "contempt", "disgust", "fear", "sadness", "repression"), "negative"
 ) | {"positive": "positive", "happiness": "positive", "surprise": "surprise"}
 """Word of a sheet → one of ``EMOTIONS``; all others are no class, and left out of STRS."""
-
-
-@dataclass(frozen=True, slots=True)
-class Watched:
-    """A video with what was found in it; ``row`` is None where it could not be watched."""
-
-    video: LongVideo
-    row: VideoRow | None
-    reason: str = ""
-
-    @property
-    def found(self) -> tuple[Detection, ...]:
-        """All of it is micro; nothing where the video could not be watched."""
-        return self.row.found if self.row else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,43 +78,6 @@ class SpotRun:
     trained_on: str = ""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Judged:
-    """A video, found and true intervals compared, micro with micro and macro with macro."""
-
-    watched: Watched
-    micro: ClipScore
-    macro: ClipScore
-    found: tuple[Interval, ...] = field(default=())
-    truth: tuple[Interval, ...] = field(default=())
-
-    @property
-    def video(self) -> LongVideo:
-        """The video."""
-        return self.watched.video
-
-    def counts(self, kind: str) -> Counts:
-        """Return the counts of one kind."""
-        score = self.micro if kind == MICRO else self.macro
-        return Counts(len(score.pairs), score.false_positives, score.false_negatives)
-
-
-def judge(watched: Watched) -> Judged:
-    """Compare what was found in a video with its annotation."""
-    video = watched.video
-    found = tuple(Interval(each.onset, each.offset, each.apex) for each in watched.found)
-    truth = tuple(_interval(each) for each in video.of_kind(MICRO))
-    macro = tuple(_interval(each) for each in video.of_kind(MACRO))
-    seconds, unit = (video.duration_s if watched.row else 0.0), 1 / video.fps
-    return Judged(
-        watched,
-        score_clip(found, truth, seconds, unit_s=unit, inclusive=True),
-        score_clip((), macro, seconds, unit_s=unit, inclusive=True),
-        found,
-        truth,
-    )
-
-
 def metrics_of(judged: Sequence[Judged], run: SpotRun) -> dict[str, Any]:
     """Return the content of ``metrics.json``, JSON-ready: what is undefined is None."""
     metrics = {
@@ -161,7 +95,7 @@ def metrics_of(judged: Sequence[Judged], run: SpotRun) -> dict[str, Any]:
         "versions": {name: number for name, number in versions().items() if number},
         "program": run.program,
     }
-    cleaned: dict[str, Any] = _null(metrics)
+    cleaned: dict[str, Any] = json_ready(metrics)
     return cleaned
 
 
@@ -235,102 +169,11 @@ def write_spotting(
     contents = {
         INTERVALS: render_intervals(judged),
         LOG: render_log(run.dataset, log_rows(judged)),
-        SUBMISSION: render_submission(_submitted(judged)),
-        METRICS: json.dumps(metrics, indent=2, allow_nan=False) + "\n",
+        SUBMISSION: render_submission(submitted(judged)),
         REPORT: spot_report.render(metrics, run),
     }
     data = {name: text.encode("utf-8", "backslashreplace") for name, text in contents.items()}
-    return metrics, write_together(out, data)
-
-
-def render_intervals(judged: Iterable[Judged]) -> str:
-    """Return the text of ``intervals.csv``: found and true ones, each with its partner's number."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, restval="", lineterminator="\n")
-    writer.writeheader()
-    for each in judged:
-        writer.writerows(_rows(each))
-    return text.getvalue()
-
-
-def log_rows(judged: Iterable[Judged]) -> list[LogRow]:
-    """Return the lines of a log: by video, and in it by time."""
-    rows = []
-    for each in judged:
-        video = each.video
-        partner = dict(each.micro.pairs)
-        spans = [(one.onset, one.offset) for one in each.watched.found]
-        truth = [(one.onset, one.offset) for one in video.of_kind(MICRO)]
-        hit = set(partner.values())
-        here = [
-            LogRow(video.video_id, truth[partner[n]] if n in partner else None, span)
-            for n, span in enumerate(spans)
-        ]
-        here += [LogRow(video.video_id, one, None) for n, one in enumerate(truth) if n not in hit]
-        here += [
-            LogRow(video.video_id, (one.onset, one.offset), None) for one in video.of_kind(MACRO)
-        ]
-        rows += sorted(here, key=lambda row: row.truth or row.found or (0, 0))
-    return rows
-
-
-def _submitted(judged: Iterable[Judged]) -> list[tuple[str, tuple[int, int], str]]:
-    return [
-        (each.video.video_id, (one.onset, one.offset), MICRO)
-        for each in judged
-        for one in each.watched.found
-    ]
-
-
-def _rows(each: Judged) -> list[dict[str, Any]]:
-    video, found, partner = each.video, each.watched.found, dict(each.micro.pairs)
-    back = {true: number for number, true in partner.items()}
-    shared = overlap(each.found, each.truth, inclusive=True)
-    rows = []
-    for n, one in enumerate(found):
-        row = _row(video, "found", n, MICRO, (one.onset, one.apex, one.offset), one.emotion)
-        row |= {
-            "confidence": one.confidence,
-            "spot_score": one.spot_score,
-            "regions": "+".join(one.regions),
-        }
-        if n in partner:
-            row |= {"matched": partner[n] + 1, "iou": round(float(shared[n, partner[n]]), 4)}
-        rows.append(row)
-    for kind in KINDS:
-        for n, true in enumerate(video.of_kind(kind)):
-            moments = (true.onset, true.apex, true.offset)
-            row = _row(video, "true", n, kind, moments, spreadsheet_safe(true.emotion))
-            if kind == MICRO and n in back:
-                row |= {"matched": back[n] + 1, "iou": round(float(shared[back[n], n]), 4)}
-            rows.append(row)
-    return rows
-
-
-def _row(
-    video: LongVideo,
-    what: str,
-    number: int,
-    kind: str,
-    moments: tuple[int, int | None, int],
-    emotion: str,
-) -> dict[str, Any]:
-    row: dict[str, Any] = {
-        "vid": video.video_id,
-        "subject": video.subject,
-        "what": what,
-        "number": number + 1,
-        "kind": kind,
-        "emotion": emotion,
-    }
-    for name, frame in zip(("onset", "apex", "offset"), moments, strict=True):
-        if frame is not None:
-            row |= {name: frame, f"{name}_s": round(video.seconds(frame), 4)}
-    return row
-
-
-def _interval(one: Expression) -> Interval:
-    return Interval(one.onset, one.offset, math.nan if one.apex is None else one.apex)
+    return metrics, write_together(out, data | {METRICS: render_json(metrics)})
 
 
 def _ratios(counts: Counts) -> dict[str, Any]:
@@ -394,12 +237,3 @@ def _per_subject(judged: Sequence[Judged]) -> dict[str, Any]:
         counts = pooled(each.counts(MICRO) for each in own)
         told[subject] = {"videos": len(own), "TP": counts.tp, "FP": counts.fp, "FN": counts.fn}
     return told
-
-
-def _null(value: Any) -> Any:
-    """Return a JSON-ready value with None for every number that is not finite."""
-    if isinstance(value, dict):
-        return {key: _null(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_null(each) for each in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

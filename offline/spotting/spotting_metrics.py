@@ -28,11 +28,16 @@ class Moments(Protocol):
     """Anything with three moments in seconds: a ``Candidate``, a true micro-expression."""
 
     @property
-    def onset_s(self) -> float: ...  # noqa: D102
+    def onset_s(self) -> float:
+        """When it begins."""
+
     @property
-    def apex_s(self) -> float: ...  # noqa: D102
+    def apex_s(self) -> float:
+        """When it is strongest."""
+
     @property
-    def offset_s(self) -> float: ...  # noqa: D102
+    def offset_s(self) -> float:
+        """When it ends."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
 from engines import Card, write_package
-from offline.adaptation import mirrored
+from offline.mirroring import mirrored
 
 SIDE = 28
 ROWS, COLUMNS = np.mgrid[:SIDE, :SIDE]

@@ -15,9 +15,9 @@ from offline.adaptation import (
     fusion_weights,
     inner_folds,
     map_weights,
-    mirrored,
-    temperature,
 )
+from offline.calibration import temperature
+from offline.mirroring import mirrored
 from offline.onnx_fusion import fuse
 from realtime_mer.errors import ConfigError, ModelError
 from realtime_mer.recognizer import default_package

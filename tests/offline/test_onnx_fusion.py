@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engines import Package, load_package, open_backend
-from offline.adaptation import mirrored
+from offline.mirroring import mirrored
 from offline.onnx_fusion import Fusion, check_parity, fuse, fused_model, in_memory
 from realtime_mer.errors import ModelError
 from realtime_mer.recognizer import default_package

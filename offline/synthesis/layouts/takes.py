@@ -16,7 +16,6 @@ from offline.synthesis.profiles import PROFILES
 CYCLE = ("negative", "positive", "negative", "surprise")
 """Labels of a subject's clips in turn; the next subject begins one further."""
 SHORTEST_S, LONGEST_S = 0.1, 0.5
-LEAST_FRAMES = 5
 PEAK_IOD = (0.015, 0.05)
 
 

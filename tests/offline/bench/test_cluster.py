@@ -7,8 +7,10 @@ import pytest
 
 from offline.bench.cluster import ray_cluster
 from offline.bench.executors import Work, here
+from offline.bench.loso import LosoSettings, run_loso
 from realtime_mer.errors import ConfigError
 from tests.offline.bench.test_executors import MATERIAL, Means, jobs, outcomes
+from tests.offline.small_archive import write_archive
 
 ray = pytest.importorskip("ray")
 pytestmark = [
@@ -49,6 +51,17 @@ def test_two_nodes_give_what_this_process_gives(address):
     pids = {outcome.chosen["pid"] for outcome in shared.values()}
     assert os.getpid() not in pids
     assert len(pids) == 2
+
+
+def test_a_whole_run_is_the_same_on_the_cluster(address, tmp_path):
+    root = write_archive(tmp_path / "archive")
+    plain = LosoSettings("flow-archive", root, "ststnet", seeds=(0,), epochs=2)
+    alone = run_loso(plain, tmp_path / "alone")
+    shared = run_loso(plain, tmp_path / "shared", ray_cluster(address))
+    for one, other in zip(alone.rows, shared.rows, strict=True):
+        assert one.sample_id == other.sample_id
+        np.testing.assert_allclose(one.probabilities, other.probabilities, atol=1e-5)
+    assert alone.metrics["digest"] == shared.metrics["digest"]
 
 
 def test_an_error_on_a_node_comes_out_here(address):

@@ -5,9 +5,19 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from offline.bench.executors import THREADS, Work, here, limited_threads, local, parted
+from offline.bench.executors import (
+    THREADS,
+    Work,
+    allowed_threads,
+    here,
+    limited_threads,
+    local,
+    parted,
+    usable_cores,
+)
 from offline.bench.learning import Job, Material, Outcome
 from offline.tasks.splits import leave_one_subject_out
+from realtime_mer.errors import ConfigError
 
 GROUPS = tuple(("set", str(n // 3)) for n in range(21))
 MATERIAL = Material(
@@ -79,3 +89,22 @@ def test_threads_are_limited_and_given_back(monkeypatch):
         assert os.environ["OMP_NUM_THREADS"] == os.environ[THREADS] == "2"
     assert os.environ["OMP_NUM_THREADS"] == "7"
     assert THREADS not in os.environ
+
+
+def test_only_the_cores_that_this_process_may_use_count():
+    assert usable_cores() == len(os.sched_getaffinity(0))
+
+
+@pytest.mark.parametrize(("told", "allowed"), [(None, None), ("", None), ("3", 3)])
+def test_threads_are_as_many_as_the_environment_allows(monkeypatch, told, allowed):
+    monkeypatch.delenv(THREADS, raising=False)
+    if told is not None:
+        monkeypatch.setenv(THREADS, told)
+    assert allowed_threads() == allowed
+
+
+@pytest.mark.parametrize("told", ["0", "-2", "two", "1.5"])
+def test_what_is_no_number_of_threads_is_refused(monkeypatch, told):
+    monkeypatch.setenv(THREADS, told)
+    with pytest.raises(ConfigError, match="MER_THREADS"):
+        allowed_threads()

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from offline.bench.fold_store import Fold, FoldStore, code_version, digest_of
+from offline.bench.code_version import STREAM, code_version
+from offline.bench.fold_store import Fold, digest_of, open_folds
 from offline.bench.learning import Material
 from realtime_mer.errors import OutputError
 
@@ -31,46 +32,46 @@ def fold(name="a/1", seed=0):
 @given(st.lists(folds, max_size=5))
 def test_what_was_appended_is_there_again_to_the_last_bit(tmp_path_factory, written):
     out = tmp_path_factory.mktemp("store")
-    with FoldStore(out, "d") as store:
+    with open_folds(out, "d") as store:
         for each in written:
             store.append(each)
-    with FoldStore(out, "d") as store:
-        assert store.folds == {each.key: each for each in written}
+    with open_folds(out, "d") as store:
+        assert store.rows == {each.key: each for each in written}
 
 
 @pytest.mark.parametrize("cut", [1, 5, 30])
 def test_a_torn_last_line_is_forgotten_and_overwritten(tmp_path, cut):
-    with FoldStore(tmp_path, "d") as store:
+    with open_folds(tmp_path, "d") as store:
         store.append(fold("a/1"))
         store.append(fold("a/2"))
     whole = store.path.read_bytes()
     store.path.write_bytes(whole[:-cut])
-    with FoldStore(tmp_path, "d") as again:
-        assert list(again.folds) == [("a/1", 0)]
+    with open_folds(tmp_path, "d") as again:
+        assert list(again.rows) == [("a/1", 0)]
         again.append(fold("a/2"))
     assert store.path.read_bytes() == whole
 
 
 def test_a_damaged_line_is_not_believed(tmp_path):
-    with FoldStore(tmp_path, "d") as store:
+    with open_folds(tmp_path, "d") as store:
         store.append(fold())
     data = store.path.read_bytes()
     store.path.write_bytes(data.replace(b"0.9", b"0.8"))
-    with FoldStore(tmp_path, "d") as again:
-        assert not again.folds
+    with open_folds(tmp_path, "d") as again:
+        assert not again.rows
 
 
 def test_another_digest_is_another_file(tmp_path):
-    with FoldStore(tmp_path, "one") as store:
+    with open_folds(tmp_path, "one") as store:
         store.append(fold())
-    with FoldStore(tmp_path, "two") as other:
-        assert not other.folds
+    with open_folds(tmp_path, "two") as other:
+        assert not other.rows
 
 
 def test_two_processes_do_not_write_one_file(tmp_path):
     code = (
-        "import sys; from pathlib import Path; from offline.bench.fold_store import FoldStore\n"
-        "with FoldStore(Path(sys.argv[1]), 'd'): print('open', flush=True); sys.stdin.read()"
+        "import sys; from pathlib import Path; from offline.bench.fold_store import open_folds\n"
+        "with open_folds(Path(sys.argv[1]), 'd'): print('open', flush=True); sys.stdin.read()"
     )
     with subprocess.Popen(
         [sys.executable, "-c", code, str(tmp_path)],
@@ -78,16 +79,16 @@ def test_two_processes_do_not_write_one_file(tmp_path):
     ) as process:  # fmt: skip
         assert process.stdout.readline() == "open\n"
         with pytest.raises(OutputError, match="another run is writing"):
-            FoldStore(tmp_path, "d")
+            open_folds(tmp_path, "d")
         process.communicate()
-    FoldStore(tmp_path, "d").__exit__(None, None, None)
+    open_folds(tmp_path, "d").__exit__(None, None, None)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_folder_that_may_not_be_written_is_told(tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(OutputError, match="choose another --out"):
-        FoldStore(tmp_path, "d")
+        open_folds(tmp_path, "d")
 
 
 def test_the_digest_tells_configuration_inputs_targets_and_people_apart():
@@ -111,3 +112,4 @@ def test_the_digest_tells_configuration_inputs_targets_and_people_apart():
 def test_the_code_has_a_version():
     assert len(code_version()) == 16
     assert int(code_version(), 16) >= 0
+    assert code_version(STREAM) != code_version()

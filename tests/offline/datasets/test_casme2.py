@@ -83,6 +83,57 @@ def test_a_repair_leaves_another_version_of_the_sheet_alone(tmp_path):
     assert "apex 150 in the sheet" in dataset.problems[0].reason
 
 
+def test_a_repaired_apex_without_a_picture_is_the_nearest_one_after_the_onset(tmp_path):
+    rows = [
+        trees.casme2_row("04", "EP12_01f", 261, "/", 321),
+        trees.casme2_row("05", "EP16_04f", 141, 181, 181),
+    ]
+    trees.casme2_sheet(tmp_path, rows)
+    for subject, clip, _, onset, _, offset, *_ in rows:
+        folder = tmp_path / "Cropped" / f"sub{subject}" / clip
+        trees.write_pictures(folder, [f"reg_img{onset}.jpg", f"reg_img{offset}.jpg"])
+    dataset = open_dataset("casme2", tmp_path)
+    assert [names(sample)[sample.source.apex] for sample in dataset.samples] == [
+        "reg_img321.jpg",
+        "reg_img181.jpg",
+    ]
+    assert {problem.action for problem in dataset.problems} == {"repaired"}
+    assert "no picture 279: the nearest, 321, instead" in [p.reason for p in dataset.problems]
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_pictures_that_count_from_the_onset_are_understood(tmp_path, first):
+    trees.casme2_sheet(tmp_path, [trees.casme2_row("01", "EP01_01", 110, 114, 120)])
+    trees.casme2_pictures(tmp_path, "01", "EP01_01", first, first + 10)
+    dataset = open_dataset("casme2", tmp_path)
+    (sample,) = dataset.samples
+    assert (sample.source.onset, sample.source.apex, sample.source.offset) == (0, 4, 10)
+    assert sample.source.time_s[0] == 110 / 200
+    assert actions(dataset) == [("pictures", "noted")]
+
+
+def test_a_slip_of_few_frames_is_no_other_way_of_counting(tmp_path):
+    trees.casme2_sheet(tmp_path, [trees.casme2_row("01", "EP01_01", 3, 7, 13)])
+    trees.casme2_pictures(tmp_path, "01", "EP01_01", 1, 11)
+    dataset = open_dataset("casme2", tmp_path)
+    assert names(dataset.samples[0])[dataset.samples[0].source.apex] == "img7.jpg"
+    assert actions(dataset) == [("sub01 EP01_01", "repaired")]
+
+
+def test_a_folder_that_holds_the_clip_comes_before_one_that_lacks_its_end(tmp_path):
+    trees.casme2_sheet(tmp_path, [trees.casme2_row("01", "EP01_01", 10, 14, 40)])
+    trees.casme2_pictures(tmp_path, "01", "EP01_01", 10, 20)
+    trees.casme2_pictures(tmp_path, "01", "EP01_01", 10, 40, "Cropped", "reg_img{}.jpg")
+    dataset = open_dataset("casme2", tmp_path)
+    assert len(names(dataset.samples[0])) == 31
+    assert dataset.problems == ()
+
+
+def test_a_sheet_in_a_doubled_folder_is_found(tmp_path):
+    trees.casme2(tmp_path / "CASME2" / "CASME2")
+    assert len(open_dataset("casme2", tmp_path).samples) == 2
+
+
 @pytest.mark.parametrize(("offset_12", "frames_20"), [(106, 106), (111, 111)])
 def test_every_known_mistake_is_repaired_in_either_coding(tmp_path, offset_12, frames_20):
     rows = [
@@ -146,6 +197,7 @@ def test_nothing_is_left_out_without_a_reason(tmp_path):
     assert [sample.sample_id for sample in dataset.samples] == [
         "sub01_EP01_01",
         "sub01_EP01_04",
+        "sub01_EP01_05",
         "sub02_EP03_02f",
     ]
     sheet = "CASME2-coding-20990101.xlsx, row"
@@ -154,7 +206,7 @@ def test_nothing_is_left_out_without_a_reason(tmp_path):
         (f"{sheet} 9", "dropped"),
         ("sub01 EP01_03", "dropped"),
         ("sub01 EP01_04", "repaired"),
-        ("sub01 EP01_05", "dropped"),
+        ("sub01 EP01_05", "repaired"),
         ("sub01 EP01_06", "dropped"),
         ("sub01 EP09_99", "dropped"),
     ]
@@ -210,7 +262,7 @@ def test_half_unpacked_pictures_are_refused(tmp_path):
     rows = [trees.casme2_row("01", f"EP01_0{n}", 10, 14, 20) for n in range(1, 6)]
     trees.casme2_sheet(tmp_path, rows)
     trees.casme2_pictures(tmp_path, "01", "EP01_01", 10, 20)
-    with pytest.raises(SourceError, match=r"pictures of 1 of the 5 clips.*unpack"):
+    with pytest.raises(SourceError, match=r"of 1 of the 5 clips.*5 rows of 1 subjects.*unpack"):
         open_dataset("casme2", tmp_path)
 
 

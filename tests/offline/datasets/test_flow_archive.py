@@ -60,7 +60,9 @@ def tree(root, write=usual, names=NAMES):
         (copies / name).write_bytes(write(seed))
 
 
-@pytest.mark.parametrize("inner", [".", "three_norm_u_v_os", "datasets/three_norm_u_v_os", "any"])
+@pytest.mark.parametrize(
+    "inner", [".", "three_norm_u_v_os", "datasets/three_norm_u_v_os", "any", "net/net/datasets/any"]
+)
 def test_a_tree_of_tests_is_read_and_its_training_copies_are_not(tmp_path, inner):
     tree(tmp_path / inner)
     dataset = open_dataset("flow-archive", tmp_path)
@@ -181,6 +183,27 @@ def test_a_flat_folder_with_a_list_of_labels(tmp_path, header, where):
         "006 006_006_9_3",
         "spare",
     ]
+
+
+def test_of_two_flat_folders_the_one_named_after_motion_counts(tmp_path):
+    for folder in ("Faces", "whole_norm_u_v_os"):
+        (tmp_path / "datasets" / folder).mkdir(parents=True)
+        for seed, (_, subject, clip, _) in enumerate(ROWS):
+            subject = subject.zfill(3)
+            (tmp_path / "datasets" / folder / f"{subject}_{clip}.png").write_bytes(usual(seed))
+    lines = [",".join(map(str, row)) for row in ROWS]
+    (tmp_path / "combined_3class_gt.csv").write_text("\n".join(lines))
+    for root in (tmp_path, tmp_path / "datasets" / "whole_norm_u_v_os"):
+        samples = open_dataset("flow-archive", root).samples
+        assert len(samples) == len(ROWS)
+        assert {sample.source.path.parent.name for sample in samples} == {"whole_norm_u_v_os"}
+
+
+def test_an_opaque_fourth_channel_does_not_matter(tmp_path):
+    tree(tmp_path, lambda seed: encode((*planes(seed)[::-1], np.full((28, 28), 255, np.uint8))))
+    dataset = open_dataset("flow-archive", tmp_path)
+    assert {sample.source.planes for sample in dataset.samples} == {(0, 1)}
+    assert dataset.problems == ()
 
 
 def test_what_is_no_archive_says_what_was_expected(tmp_path):

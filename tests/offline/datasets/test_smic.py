@@ -37,7 +37,7 @@ def test_other_cameras_contradictions_and_stubs_are_told(tmp_path):
     trees.smic_clip(tmp_path, "s11_po_01", 1, 9, camera="SMIC_NIR")
     trees.smic_clip(tmp_path, "s11_po_01", 1, 99, camera="HS_long/SMIC-HS-E")
     trees.write_pictures(tmp_path / "HS/s3/micro/positive/s3_ne_01", ["image1.bmp", "image2.bmp"])
-    trees.smic_clip(tmp_path, "s4_ne_01", 5, 6)
+    trees.smic_clip(tmp_path, "s4_ne_01", 5, 5)
     trees.write_pictures(tmp_path / "HS/s4/non_micro/s4_n1", ["image1.bmp"])
     dataset = open_dataset("smic", tmp_path)
     assert len(dataset.samples) == 3
@@ -48,6 +48,14 @@ def test_other_cameras_contradictions_and_stubs_are_told(tmp_path):
         "s3_ne_01",
         "s4_ne_01",
     ]
+
+
+def test_of_two_pictures_the_second_is_the_apex(tmp_path):
+    trees.smic_clip(tmp_path, "s4_ne_01", 5, 6)
+    dataset = open_dataset("smic", tmp_path)
+    (source,) = (sample.source for sample in dataset.samples)
+    assert (source.onset, source.apex, source.offset) == (0, 1, 1)
+    assert [(p.where, p.action) for p in dataset.problems] == [("s4_ne_01", "noted")]
 
 
 def test_a_tree_without_clips_says_what_was_expected(tmp_path):

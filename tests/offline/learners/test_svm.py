@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import SVC
 
-from offline.adaptation import mirrored
 from offline.bench.learning import HONEST, SELECTIONS, Job, Learner, Material, Outcome
 from offline.learners.kernel_machines import fit_logistic, fit_svm
-from offline.learners.similarities import Similarities, gaussian, mirror_images
-from offline.learners.svm import KernelSvm, LinearSvm, Logistic, inner_folds
+from offline.learners.similarities import Similarities, gaussian
+from offline.learners.svm import KernelSvm, LinearSvm, Logistic
+from offline.mirroring import mirrored
 from offline.tasks.splits import Split, leave_one_subject_out
 from realtime_mer.errors import ConfigError
 
@@ -306,7 +306,7 @@ def test_mirrored_similarities_stand_for_mirrored_copies(standardise, gamma):
     train = np.sort(rng.permutation(len(made.inputs))[:40])
     test = np.setdiff1d(np.arange(len(made.inputs)), train)
     alike = Similarities(made.inputs, True, standardise)
-    both = np.stack([made.inputs, mirror_images(made.inputs)])
+    both = np.stack([made.inputs, mirrored(made.inputs)])
     rows = both.reshape(2, len(made.inputs), -1).astype(np.float64)
     if standardise == "features":
         rows = rows / rows[:, train].reshape(80, -1).std(0)
@@ -344,8 +344,8 @@ def test_mirror_images_get_the_same_answer(learner):
 
 def test_the_strength_of_motion_is_neither_odd_nor_turned():
     maps = np.arange(2 * 3 * 2 * 4, dtype=np.float32).reshape(2, 3, 2, 4)
-    turned = mirror_images(maps)
-    np.testing.assert_array_equal(turned[:, :2], mirrored(maps[:, :2]))
+    turned = mirrored(maps)
+    np.testing.assert_array_equal(turned[:, :2], maps[:, :2, :, ::-1] * [[[-1]], [[1]]])
     np.testing.assert_array_equal(turned[:, 2], maps[:, 2, :, ::-1])
 
 
@@ -375,17 +375,6 @@ def test_features_that_never_vary_say_nothing():
     for learner in LEARNERS:
         [outcome] = learn(learner, still, [job], "inner")
         assert np.isfinite(outcome.test).all()
-
-
-@settings(max_examples=30, deadline=None)
-@given(st.integers(1, 40), st.integers(0, 5))
-def test_people_stay_whole_in_inner_folds(people, seed):
-    groups = [("x", str(person)) for person in range(people)] * 3
-    folds = inner_folds(groups, seed)
-    assert len(np.unique(folds)) == min(people, 5)
-    assert len(set(zip(groups, folds.tolist(), strict=True))) == people
-    sizes = np.bincount(folds) / 3
-    assert sizes.max() - sizes.min() <= 1
 
 
 def test_what_is_selected_is_what_others_are_told_best_with():

@@ -9,6 +9,7 @@ from offline.nets.layers import (
     Branches,
     Conv,
     Dense,
+    Drop,
     Flatten,
     MaxPool,
     Net,
@@ -28,6 +29,18 @@ def test_ststnet_has_as_many_parameters_as_by_hand():
     convolutions, norms, dense = 16 * (3 * 9 + 1), 2 * 16, 3 * (400 + 1)
     assert net.parameters == convolutions + norms + dense == 1683
     assert net.outputs == 3
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.0, 1.5, float("nan")])
+def test_dropout_of_all_is_refused(share):
+    with pytest.raises(ConfigError, match="from 0 to below 1"):
+        Drop(share)
+
+
+def test_dropout_leaves_some_chance():
+    assert Drop(0.0).threshold == 0
+    assert Drop(0.5).threshold == 32768
+    assert Drop(1 - 1e-9).threshold == 65535
 
 
 @pytest.mark.parametrize(

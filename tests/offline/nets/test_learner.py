@@ -162,7 +162,7 @@ def test_folds_let_every_person_validate_once(material, jobs, monkeypatch):
 
 def test_jobs_in_several_lots_are_all_learnt(material, jobs, monkeypatch):
     monkeypatch.setattr(module, "AT_ONCE", 5)
-    monkeypatch.setattr(module.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(module, "usable_cores", lambda: 2)
     told(monkeypatch, material, np.full(len(material.labels), 3))
     many = [Job(job.split, seed) for seed in range(4) for job in jobs]
     assert len(many) > 4 * module.AT_ONCE

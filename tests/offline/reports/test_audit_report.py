@@ -15,8 +15,8 @@ from offline.reports.audit_report import (
     render_audit,
     write_audit,
 )
-from offline.reports.drawing import STAMP
 from offline.scores.comparison import paired_difference
+from offline.scores.result_metrics import STAMP
 from offline.scores.results import metrics_of
 from realtime_mer.errors import ConfigError
 from tests.offline.judged_rows import WORDS, Page, a_run, better, some_rows

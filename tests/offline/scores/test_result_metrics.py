@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, f1_score, precision_score, recall_score
 
-from offline.reports.drawing import STAMP
 from offline.scores.published import MEGC2019
+from offline.scores.result_metrics import STAMP
 from offline.scores.results import Row, metrics_of
 from realtime_mer.errors import ConfigError
 from tests.offline.judged_rows import WORDS, a_run, a_trained_run, better, some_rows

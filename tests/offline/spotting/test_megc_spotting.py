@@ -10,14 +10,12 @@ from hypothesis import strategies as st
 
 from offline.spotting.megc_spotting import (
     Counts,
-    count_frames,
-    match_frames,
     pooled,
     score_apexes,
     score_classes,
     spot_then_recognise,
 )
-from offline.spotting.spotting_metrics import Interval
+from offline.spotting.spotting_metrics import Interval, score_clip
 from realtime_mer.errors import ConfigError
 
 # Published counts and F1 of MDMD, the baseline of MEGC 2020, and of the baseline of MEGC 2025.
@@ -36,6 +34,11 @@ def spans(draw):
 
 
 intervals = st.lists(spans(), max_size=5)
+
+
+def matched(found, truth):
+    """Judged as ``mer spot-eval`` judges frames."""
+    return score_clip(found, truth, 1.0, unit_s=0.01, inclusive=True)
 
 
 def test_pooling_gives_the_published_figures():
@@ -85,16 +88,17 @@ def test_matching_makes_as_many_pairs_as_can_be_made(found, truth):
         sum(pair in fits for pair in zip(range(len(found)), chosen, strict=True))
         for chosen in itertools.permutations([*range(len(truth)), *([-1] * len(found))], len(found))
     )
-    pairs = match_frames(found, truth)
+    score = matched(found, truth)
+    pairs = score.pairs
     assert set(pairs) <= fits
     assert len({m for m, _ in pairs}) == len({n for _, n in pairs}) == len(pairs) == best
-    assert count_frames(found, truth) == Counts(best, len(found) - best, len(truth) - best)
+    assert (score.false_positives, score.false_negatives) == (len(found) - best, len(truth) - best)
 
 
 def test_the_last_frame_belongs_to_an_interval():
-    assert match_frames([Interval(1, 5)], [Interval(1, 10)]) == ((0, 0),)
-    assert match_frames([Interval(1, 4)], [Interval(1, 10)]) == ()
-    assert match_frames([Interval(7, 7)], [Interval(7, 7)]) == ((0, 0),)
+    assert matched([Interval(1, 5)], [Interval(1, 10)]).pairs == ((0, 0),)
+    assert matched([Interval(1, 4)], [Interval(1, 10)]).pairs == ()
+    assert matched([Interval(7, 7)], [Interval(7, 7)]).pairs == ((0, 0),)
 
 
 @given(st.lists(st.builds(Counts, *[st.integers(0, 50)] * 3), max_size=5))
