@@ -55,12 +55,11 @@ def print_results(metrics: dict[str, Any], files: dict[str, Path], console: Cons
         table.add_section()
     table.add_row(*_cells(metrics["dataset"], metrics), style="bold")
     interval = metrics["interval"]
-    table.add_row("95 % interval", "", "", _span(interval["UF1"]), _span(interval["UAR"]), "")
+    table.add_row("95 % interval", "", "", span_of(interval["UF1"]), span_of(interval["UAR"]), "")
     console.print(table)
     say(console, "The interval is over subjects; a difference inside it means nothing.")
-    left, undefined = metrics["unreadable"]["samples"], metrics["undefined"]
-    if left:
-        say(console, f"{left} samples could not be judged and count nowhere: see the report.")
+    say_unread(metrics, console)
+    undefined = metrics["undefined"]
     if any(undefined.values()):
         say(
             console,
@@ -71,14 +70,23 @@ def print_results(metrics: dict[str, Any], files: dict[str, Path], console: Cons
         say(console, str(path))
 
 
+def say_unread(metrics: dict[str, Any], console: Console) -> None:
+    """Tell how many samples could not be judged."""
+    left = metrics["unreadable"]["samples"]
+    if left:
+        say(console, f"{left} samples could not be judged and count nowhere: see the report.")
+
+
 def _cells(name: str, part: dict[str, Any]) -> list[str]:
-    ratios = [_ratio(part[key]) for key in ("UF1", "UAR", "accuracy")]
+    ratios = [ratio_of(part[key]) for key in ("UF1", "UAR", "accuracy")]
     return [escape(name), str(part["samples"]), str(part["subjects"]), *ratios]
 
 
-def _ratio(value: float | None) -> str:
+def ratio_of(value: float | None) -> str:
+    """Return a share with three digits, – where it is undefined."""
     return "–" if value is None else f"{value:.3f}"
 
 
-def _span(ends: list[float | None]) -> str:
-    return "–" if None in ends else "–".join(_ratio(end) for end in ends)
+def span_of(ends: list[float | None]) -> str:
+    """Return both ends of an interval, – where there is none."""
+    return "–" if None in ends else "–".join(ratio_of(end) for end in ends)

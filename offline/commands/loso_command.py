@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from offline.commands.terminal import say, stage_bars
+from offline.commands.terminal import going_on_later, say, stage_bars
 
 if TYPE_CHECKING:
     from offline.bench.executors import Executor
@@ -68,14 +68,15 @@ def loso(
     """Train and judge a model, one subject left out at a time; stopped runs go on."""
     from offline.bench.loso import LosoSettings, run_loso
     from offline.commands.evaluate_command import print_results
+    from offline.commands.unit_results import print_units
 
     numbers = tuple(range(seed, seed + seeds))
     settings = LosoSettings(dataset, root, model, protocol, numbers, selection, epochs, device)
     _warn(settings)
-    with stage_bars() as tell:
+    with going_on_later(out), stage_bars() as tell:
         found = run_loso(settings, out, executor(workers, ray), tell, inputs, workers)
-    console = Console()
-    print_results(found.metrics, found.files, console)
+    tell_results = print_units if "per_unit" in found.metrics else print_results
+    tell_results(found.metrics, found.files, Console())
     _warn(settings)
 
 
@@ -100,7 +101,7 @@ def leak_audit(
 
     numbers = tuple(range(seed, seed + seeds))
     settings = LosoSettings(dataset, root, model, protocol, numbers, epochs=epochs, device=device)
-    with stage_bars() as tell:
+    with going_on_later(out), stage_bars() as tell:
         found = run_audit(settings, out, executor(workers, ray), tell, workers)
     console = Console()
     audit, files = write_audit(out, found)

@@ -10,7 +10,7 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from offline.commands.terminal import sample_bar, say
+from offline.commands.terminal import going_on_later, sample_bar, say
 
 if TYPE_CHECKING:
     from offline.spotting.spot_eval import SpotEvaluation
@@ -40,7 +40,7 @@ def spot_eval(
     from realtime_mer.face.quiet import quiet_stderr
 
     console = Console()
-    with sample_bar(dataset, "videos") as advance, quiet_stderr():
+    with going_on_later(out), sample_bar(dataset, "videos") as advance, quiet_stderr():
         done = evaluate_spotting(dataset, root, out, model, limit, workers, advance)
     print_spotting(done, console)
 

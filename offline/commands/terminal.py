@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
+import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import (
@@ -45,6 +47,17 @@ def sample_bar(title: str, unit: str = "samples") -> Iterator[Callable[[int, int
             bar.update(task, completed=done, total=total)
 
         yield advance
+
+
+@contextmanager
+def going_on_later(out: Path) -> Iterator[None]:
+    """On Ctrl-C say that nothing is lost, and end with exit code 130."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        line = f"mer: stopped; what is done is kept in {out}: run the same command again to go on"
+        say(Console(stderr=True), line)
+        raise typer.Exit(130) from error
 
 
 @contextmanager

@@ -67,5 +67,24 @@ def test_the_leak_is_shown_beside_the_honest_rules(archive, tmp_path):
     assert "test-fold" in told
 
 
+def test_action_units_are_judged_over_six_data_sets(tmp_path):
+    root = tmp_path / "six"
+    for layout in ("casme", "casme2", "samm", "fourdme", "mmew", "casme3"):
+        make_dataset(layout, root / layout, TreeSettings(subjects=2, clips=1, seed=3), workers=2)
+    out = tmp_path / "out"
+    told = run(
+        loso_app, "--dataset", "composite", "--root", root, "--protocol", "cd6me",
+        "--model", "linear-svm", "--seeds", 1, "--workers", 2, "--out", out,
+    )  # fmt: skip
+    assert "AU12" in told
+    assert "mean over units" in told
+    with (out / "predictions.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert {row["dataset"] for row in rows} == {
+        "casme", "casme2", "samm", "fourdme", "mmew", "casme3",
+    }  # fmt: skip
+    assert all(len(row["label"]) == len(row["prediction"]) == 12 for row in rows)
+
+
 def audit_rules():
     return ("fixed", "inner", "test-fold")

@@ -134,6 +134,28 @@ def test_killed_at_any_moment_it_ends_with_the_same_numbers(archive, tmp_path):
     }
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_ctrl_c_says_that_nothing_is_lost(archive, tmp_path, workers):
+    command = [
+        sys.executable, "-m", "realtime_mer.cli", "loso", "--dataset", "flow-archive",
+        "--root", str(archive), "--model", "ststnet", "--seeds", "3", "--epochs", "300",
+        "--workers", workers, "--out", str(tmp_path),
+    ]  # fmt: skip
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
+    ) as process:  # fmt: skip
+        _wait_for_lines(tmp_path, 1, process)
+        os.killpg(process.pid, signal.SIGINT)  # what a terminal does
+        told, complaint = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert told == ""
+    assert complaint.splitlines() == [
+        f"mer: stopped; what is done is kept in {tmp_path}: run the same command again to go on"
+    ]
+
+
 def _lines(out):
     return sum(path.read_bytes().count(b"\n") for path in (out / "folds").glob("*.jsonl"))
 
