@@ -29,6 +29,7 @@ from offline.synthesis.aligned_faces import draw_faces
 from offline.synthesis.conditions import Conditions
 from offline.synthesis.flow_maps import Maps, draw_maps
 from offline.synthesis.portrait import Portrait
+from offline.worker_life import end_with_parent
 from realtime_mer.errors import ConfigError
 
 log = logging.getLogger(__name__)
@@ -160,7 +161,8 @@ def _fit_all(work: Path, settings: TrainSettings, processes: int, tell: Progress
     done = len(jobs) - len(missing)
     tell("networks", done, len(jobs))
     if missing:
-        with ProcessPoolExecutor(min(processes, len(missing)), get_context("spawn")) as pool:
+        size = min(processes, len(missing))
+        with ProcessPoolExecutor(size, get_context("spawn"), end_with_parent) as pool:
             for _ in pool.map(FitJob.run, missing):
                 done += 1
                 tell("networks", done, len(jobs))

@@ -1,8 +1,13 @@
 """Faces for every test: stretches of the bundled clip, re-encoded however a test wants them."""
 
+import os
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
+
+# Tests run side by side: libraries that each take every core for themselves only wait for each
+# other. Set before they are loaded, and inherited by the processes that tests begin.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import pytest

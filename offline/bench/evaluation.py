@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -22,6 +22,7 @@ from engines.package import CARD
 from offline.bench.progress import Progress, silent
 from offline.datasets.base import Dataset, Problem, Sample
 from offline.scores.results import Row, Run, Unreadable, write_results
+from offline.synthesis.tree_truth import RENDERED, is_rendered
 from realtime_mer.errors import ConfigError, ModelError, SourceError
 
 if TYPE_CHECKING:
@@ -116,6 +117,8 @@ def evaluate(
         raise ModelError(str(error)) from error
     told = (*data.problems, *task.left_out)
     run = _run_of(data.name, task, package, unreadable, told, seed, time.perf_counter() - started)
+    if is_rendered(root):
+        run = replace(run, published_counts=RENDERED)
     metrics, files = write_results(out_dir, rows, run)
     return Evaluation(rows, unreadable, metrics, files)
 

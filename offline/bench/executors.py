@@ -12,6 +12,7 @@ from multiprocessing import get_context
 from typing import Protocol
 
 from offline.bench.learning import Done, Job, Learner, Material, Outcome
+from offline.worker_life import end_with_parent
 from realtime_mer.errors import ConfigError
 
 THREADS = "MER_THREADS"
@@ -130,6 +131,7 @@ _received: list[Work] = []
 def _receive(work: Work) -> None:
     """Take what all parts share; an interrupt ends a worker at once and without a word."""
     signal.signal(signal.SIGINT, lambda *_: os._exit(130))
+    end_with_parent()
     _received[:] = [work]
 
 

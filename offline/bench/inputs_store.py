@@ -24,6 +24,7 @@ from offline.datasets.base import ImageClip, Sample
 from offline.datasets.inputs import InputReader
 from offline.scores.result_files import write_together
 from offline.scores.results import Unreadable
+from offline.worker_life import end_with_parent
 from realtime_mer.errors import SourceError
 from realtime_mer.face.quiet import quiet_stderr
 
@@ -89,7 +90,8 @@ def _read_all(
             yield from _read_some([(place, samples[place]) for place in places], recipe)
         return
     parts = [places[k : k + BATCH] for k in range(0, len(places), BATCH)]
-    with ProcessPoolExecutor(min(workers, len(parts)), get_context("spawn")) as pool:
+    size = min(workers, len(parts))
+    with ProcessPoolExecutor(size, get_context("spawn"), end_with_parent) as pool:
         waiting = [
             pool.submit(_read_part, [(place, samples[place]) for place in part], recipe)
             for part in parts

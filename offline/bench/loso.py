@@ -27,6 +27,7 @@ from offline.models.registry import find_model
 from offline.scores.metrics import confusion_matrix
 from offline.scores.results import Row, Run, Unreadable, write_results
 from offline.scores.unit_metrics import score_units
+from offline.synthesis.tree_truth import RENDERED, is_rendered
 from offline.tasks.protocols import (
     Task,
     apply_protocol,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from offline.reports.embedding import Embedding
 
 INPUTS = "inputs"
+DEVICES = ("cpu", "cuda")
 LEAK = "test-fold"
 WARNING = (
     "selected on the test subjects: epochs or parameters were chosen by the score on the very "
@@ -93,6 +95,8 @@ class LosoSettings:
             raise ConfigError(
                 f"--selection is {self.selection!r}; give one of {', '.join(SELECTIONS)}"
             )
+        if self.device not in DEVICES:
+            raise ConfigError(f"--device is {self.device!r}; give one of {', '.join(DEVICES)}")
         if not self.seeds or len(set(self.seeds)) < len(self.seeds) or min(self.seeds) < 0:
             raise ConfigError(f"seeds are {self.seeds}; give different numbers from 0")
 
@@ -207,6 +211,7 @@ def prepare(settings: LosoSettings, store: Path, tell: StageProgress, readers: i
             f"protocol {task.name} asks about action units; leave it to mer loso: the audit "
             "compares classes"
         )
+    learner_of(settings, task)  # refuses what does not fit the model, before the long work
     inputs, unreadable = read_inputs(
         task.samples, entry.recipe, store, readers, lambda done, total: tell(INPUTS, done, total)
     )
@@ -353,7 +358,7 @@ def _run_of(
         digest=digest,
         code=code_version(),
         settings={**asdict(settings), "root": str(settings.root), "split": task.split},
-        published_counts=beside_published(task),
+        published_counts=RENDERED if is_rendered(settings.root) else beside_published(task),
     )
 
 

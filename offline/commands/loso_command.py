@@ -74,7 +74,7 @@ def loso(
     settings = LosoSettings(dataset, root, model, protocol, numbers, selection, epochs, device)
     _warn(settings)
     with going_on_later(out), stage_bars() as tell:
-        found = run_loso(settings, out, executor(workers, ray), tell, inputs, workers)
+        found = run_loso(settings, out, executor(workers, ray, device), tell, inputs, workers)
     tell_results = print_units if "per_unit" in found.metrics else print_results
     tell_results(found.metrics, found.files, Console())
     _warn(settings)
@@ -102,7 +102,7 @@ def leak_audit(
     numbers = tuple(range(seed, seed + seeds))
     settings = LosoSettings(dataset, root, model, protocol, numbers, epochs=epochs, device=device)
     with going_on_later(out), stage_bars() as tell:
-        found = run_audit(settings, out, executor(workers, ray), tell, workers)
+        found = run_audit(settings, out, executor(workers, ray, device), tell, workers)
     console = Console()
     audit, files = write_audit(out, found)
     print_audit(audit, console)
@@ -110,14 +110,18 @@ def leak_audit(
         say(console, str(path))
 
 
-def executor(workers: int, address: str | None) -> Executor:
-    """Return where folds are learnt."""
+def executor(workers: int, address: str | None, device: str) -> Executor:
+    """Return where folds are learnt; a device that is wanted here has to be there."""
     if address is not None:
         from offline.bench.cluster import ray_cluster
 
         return ray_cluster(address)
     from offline.bench.executors import local
 
+    if device != "cpu":
+        from offline.nets.stacked import usable
+
+        usable(device)
     return local(workers)
 
 

@@ -87,7 +87,7 @@ class _Stack:
         self, net: Net, plan: Plan, material: Material, runs: Sequence[Run], device: str
     ) -> None:
         self.net, self.plan, self.runs = net, plan, runs
-        self.device = _usable(device)
+        self.device = usable(device)
         self.exclusive = material.exclusive
         maps = np.concatenate([material.inputs, mirrored(material.inputs)])
         self.maps = torch.from_numpy(maps).to(self.device)
@@ -275,7 +275,8 @@ class _Stack:
         return x * _grouped_back(kept.transpose(0, 1))
 
 
-def _usable(name: str) -> torch.device:
+def usable(name: str) -> torch.device:
+    """Return PyTorch's device of that name; a ConfigError if there is none here."""
     if name.startswith("cuda") and not torch.cuda.is_available():
         raise ConfigError(
             f"--device is {name}, but PyTorch {torch.__version__} sees no such GPU here; give cpu, "

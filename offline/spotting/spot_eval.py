@@ -33,6 +33,7 @@ from offline.spotting.spot_rows import (
     open_rows,
     video_key,
 )
+from offline.worker_life import end_with_parent
 from realtime_mer.analysis import Options, analyze_source
 from realtime_mer.doctor import versions
 from realtime_mer.errors import ConfigError, SourceError
@@ -232,7 +233,8 @@ def _attempts(
         for video, key in todo:
             yield video, _attempt(video, options, key)
         return
-    with ProcessPoolExecutor(min(workers, len(todo)), mp_context=get_context("spawn")) as pool:
+    size = min(workers, len(todo))
+    with ProcessPoolExecutor(size, get_context("spawn"), end_with_parent) as pool:
         futures = {pool.submit(_attempt, video, options, key): video for video, key in todo}
         try:
             for future in as_completed(futures):

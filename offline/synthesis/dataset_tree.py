@@ -18,6 +18,7 @@ from offline.synthesis.layouts.layout import Job, TreeSettings
 from offline.synthesis.layouts.registry import find_layout
 from offline.synthesis.portrait import Portrait
 from offline.synthesis.tree_truth import FILE, TreeTruth
+from offline.worker_life import end_with_parent
 from realtime_mer.errors import ConfigError, OutputError
 
 UNFINISHED = ".unfinished.json"
@@ -167,6 +168,7 @@ _SHARED: dict[str, tuple[Path, list[Portrait]]] = {}
 
 def _set_up(root: Path, faces: list[Portrait]) -> None:
     cv2.setNumThreads(1)
+    end_with_parent()
     _SHARED["job"] = root, faces
 
 

@@ -29,6 +29,7 @@ from offline.synthesis.flow_readings import (
 )
 from offline.synthesis.skin_motion import SkinMotion, draw_expression, draw_nothing
 from offline.synthesis.snapshots import draw_head, on_face, photograph_pair
+from offline.worker_life import end_with_parent
 from realtime_mer.events import EMOTIONS, NONE
 
 Float = NDArray[np.float32]
@@ -158,6 +159,7 @@ _SHARED: dict[str, tuple[list[Face], Conditions]] = {}
 
 def _set_up(faces: list[Face], conditions: Conditions) -> None:
     cv2.setNumThreads(1)
+    end_with_parent()
     _SHARED["job"] = faces, conditions
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 FILE = "truth.json"
+RENDERED = "differs from the published samples: these faces are rendered, they are nobody's"
+"""Said of figures on a rendered data set, however many samples it has."""
 
 Units = tuple[tuple[int, float, float], ...]
 
@@ -122,6 +125,12 @@ class TreeTruth:
         values = json.loads(path.read_text(encoding="utf-8"))
         clips = tuple(_clip(item) for item in values["clips"])
         return cls(values["layout"], values["settings"], tuple(values["portraits"]), clips)
+
+
+def is_rendered(root: str | os.PathLike[str]) -> bool:
+    """Return whether `mer synth dataset` wrote a data set, or a part of a composite."""
+    folder = Path(root)
+    return (folder / FILE).is_file() or any(folder.glob(f"*/{FILE}"))
 
 
 def _clip(item: dict[str, Any]) -> TrueClip:

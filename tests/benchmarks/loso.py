@@ -7,14 +7,12 @@ they take turns, and times are the best of the rounds. ``max_difference`` is bet
 probabilities of folds learnt together and of the same folds learnt alone through grouped
 channels, whose dropout is the same number by number.
 
-    python -m tests.benchmarks.loso [--json] [--model NAME] [--epochs N] [--folds N] [--rounds N]
+    mer bench loso [--json] [--model NAME] [--epochs N] [--folds N] [--rounds N] [--device NAME]
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 import time
 from collections.abc import Callable, Sequence
 
@@ -30,6 +28,7 @@ from offline.nets.modules import module_of
 from offline.nets.plan import Plan, class_weights, draw, key_of
 from offline.nets.training import Fit, Run
 from offline.tasks.splits import Split, leave_one_subject_out
+from realtime_mer.errors import ConfigError
 
 PEOPLE = (24, 16, 28)
 """Subjects of the three parts of the MEGC2019 composite …"""
@@ -74,7 +73,12 @@ def measure(model: str, epochs: int, folds: int, rounds: int, device: str) -> di
     from offline.models.registry import find_model
 
     learner = find_model(model).learner(("negative", "positive", "surprise"), True)
-    assert isinstance(learner, NetLearner), f"{model} is no network"
+    if not isinstance(learner, NetLearner):
+        raise ConfigError(f"--model {model} is no network; give one, such as ststnet")
+    if epochs < 1 or folds < 1 or rounds < 1:
+        raise ConfigError(
+            f"epochs {epochs}, folds {folds}, rounds {rounds}: give 1 or more of each"
+        )
     net_of = learner.net_of
     channels = 3 if find_model(model).recipe.endswith("strain") else 2
     material = synthetic_material(channels)
@@ -115,29 +119,15 @@ def _shares(logits: np.ndarray) -> np.ndarray:
     return torch.softmax(torch.from_numpy(logits), -1).numpy()
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure and print."""
+def main(arguments: Sequence[str] = ()) -> dict[str, object]:
+    """Measure; see ``--help``."""
     parser = argparse.ArgumentParser(
         prog="mer bench loso", description=(__doc__ or "").split("\n")[0]
     )
-    parser.add_argument("--json", action="store_true", help="one JSON object as the last line")
     parser.add_argument("--model", default="ststnet", help="a network, see `mer models`")
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--folds", type=int, default=68)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
-    given = parser.parse_args(arguments)
-    found = measure(given.model, given.epochs, given.folds, given.rounds, given.device)
-    if not given.json:
-        sys.stdout.write(
-            f"{found['model']}, {found['folds']} folds, {found['epochs']} epochs: "
-            f"{found['sequential_s']} s one after another, {found['stacked_s']} s together, "
-            f"{found['ratio']} times as fast; answers differ by {found['max_difference']:.1e}\n"
-        )
-    else:
-        sys.stdout.write(json.dumps(found) + "\n")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    given = parser.parse_args(list(arguments))
+    return measure(given.model, given.epochs, given.folds, given.rounds, given.device)

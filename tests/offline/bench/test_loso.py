@@ -2,6 +2,7 @@ import csv
 import dataclasses
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from sklearn.metrics import f1_score, recall_score
 
 from offline.bench.executors import local
@@ -17,6 +19,7 @@ from offline.bench.learning import Outcome
 from offline.bench.loso import LosoSettings, averaged, run_loso
 from offline.datasets.registry import open_dataset
 from offline.scores.results import Row, read_predictions
+from offline.synthesis.tree_truth import FILE, RENDERED
 from realtime_mer.errors import ConfigError, SourceError
 from tests.offline.small_archive import SUBJECTS, write_archive
 
@@ -245,6 +248,34 @@ def test_averaged_joins_by_data_set_and_sample():
     assert (rows[1].prediction, rows[1].probabilities) == (1, pytest.approx((0.35, 0.65)))
 
 
+def test_what_does_not_fit_the_model_is_told_before_anything_is_read(archive, tmp_path):
+    with pytest.raises(ConfigError, match="--epochs is for networks"):
+        run_loso(settings(archive, model="linear-svm"), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_not_there_is_told_before_anything_is_read(archive, tmp_path):
+    command = [
+        sys.executable, "-m", "realtime_mer.cli", "loso", "--dataset", "flow-archive",
+        "--root", str(archive), "--model", "ststnet", "--device", "cuda", "--out", str(tmp_path),
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 1
+    assert done.stderr.startswith("mer: --device is cuda")
+    assert len(done.stderr.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_rendered_samples_are_never_called_the_published_ones(archive, tmp_path):
+    tree = tmp_path / "tree"
+    shutil.copytree(archive, tree)
+    (tree / FILE).write_text("{}")
+    metrics = run_loso(settings(tree), tmp_path / "out").metrics
+    assert metrics["published_counts"] == RENDERED
+    assert {entry["verdict"] for entry in metrics["comparison"]} == {None}
+
+
 def test_what_cannot_be_run_is_told(archive, tmp_path):
     with pytest.raises(ConfigError, match="--selection is 'best'"):
         settings(archive, selection="best")
@@ -252,6 +283,8 @@ def test_what_cannot_be_run_is_told(archive, tmp_path):
         settings(archive, seeds=(1, 1))
     with pytest.raises(ConfigError, match="--epochs is for networks"):
         run_loso(settings(archive, model="linear-svm"), tmp_path)
+    with pytest.raises(ConfigError, match="--device is 'tpu'"):
+        settings(archive, device="tpu")
     with pytest.raises(ConfigError, match="needs pictures"):
         run_loso(settings(archive, model="lbp_top", epochs=None), tmp_path)
     with pytest.raises(SourceError, match="does not exist"):
