@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 FILE = "truth.json"
-RENDERED = "differs from the published samples: these faces are rendered, they are nobody's"
+RENDERED = "differs from the published samples: the faces are rendered"
 """Said of figures on a rendered data set, however many samples it has."""
 
 Units = tuple[tuple[int, float, float], ...]
