@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from engines.backend import Backend, EngineError
+from engines.backend import Backend, DeviceLostError, EngineError
 from engines.onnx_backend import OnnxBackend
 from engines.package import Card, Package, PackageError, load_package, write_package
 
 __all__ = [
     "Backend",
     "Card",
+    "DeviceLostError",
     "EngineError",
     "Package",
     "PackageError",
