@@ -1,4 +1,4 @@
-"""ONNX Runtime on the CPU: the reference engine, there on every machine."""
+"""ONNX Runtime: on the CPU the engine that is there on every machine; on a GPU if asked for."""
 
 from __future__ import annotations
 
@@ -9,15 +9,21 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from engines.backend import EngineError, check_batch
+from engines.backend import DeviceLostError, EngineError, check_batch, check_precision
 from engines.package import Package
 
-PROVIDER = "CPUExecutionProvider"
+PROVIDERS = {
+    "cpu": "CPUExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "tensorrt": "TensorrtExecutionProvider",
+}
+"""Execution providers by the device that a user names."""
+_LOST = ("cuda failure", "cuda error", "cudaerror", "cublas failure", "cudnn failure")
 _ORT_TYPES = {"float32": "tensor(float)", "float16": "tensor(float16)", "uint8": "tensor(uint8)"}
 
 
 class OnnxBackend:
-    """Run a model package with ONNX Runtime on the CPU.
+    """Run a model package with ONNX Runtime.
 
     Parameters
     ----------
@@ -26,15 +32,27 @@ class OnnxBackend:
     threads
         Threads within one operator. More is faster for big networks and batches; the stream's
         tiny networks are fastest with 1, which also leaves the other cores to the face mesh.
+    device
+        A name in ``PROVIDERS``. The GPU ones need ``onnxruntime-gpu`` in the place of
+        ``onnxruntime``, and what they do not know runs on the CPU.
+    precision
+        ``fp16`` runs the network's half-precision twin; on a CPU that saves no time, it shows
+        what rounding does.
     """
 
-    name = "onnxruntime-cpu"
-
-    def __init__(self, package: Package, threads: int = 1) -> None:
+    def __init__(
+        self, package: Package, threads: int = 1, device: str = "cpu", precision: str = "fp32"
+    ) -> None:
         if threads < 1:
             raise EngineError(f"threads must be 1 or more, got {threads}")
+        if device not in PROVIDERS:
+            raise EngineError(f"device {device!r}: choose {', '.join(PROVIDERS)}")
+        check_precision(precision)
         self.package = package
         self.threads = threads
+        self.device = device
+        self.precision = precision
+        self.name = f"onnxruntime-{device}" + ("-fp16" if precision == "fp16" else "")
         self._session: ort.InferenceSession | None = None
 
     def open(self) -> Self:
@@ -43,11 +61,12 @@ class OnnxBackend:
         Raises
         ------
         EngineError
-            If ONNX Runtime cannot load the model, or its names, types or shapes are not the
-            card's.
+            If ONNX Runtime cannot load the model, does so without the provider that was asked
+            for, or the model's names, types or shapes are not the card's.
         """
         if self._session is None:
-            session = _load(self.package, self.threads)
+            session = _load(self.package, self.threads, self.device, self.precision)
+            _check_provider(session, self.device)
             _check_signature(self.package, session)
             self._session = session
         return self
@@ -58,7 +77,10 @@ class OnnxBackend:
         Raises
         ------
         EngineError
-            If the backend is not open or the batch has another shape or dtype.
+            If the backend is not open, or the batch has another shape or dtype or holds numbers
+            that are not finite.
+        DeviceLostError
+            If CUDA failed.
         """
         if self._session is None:
             raise EngineError(f"{self.name} is not open: call open() or use `with`")
@@ -66,7 +88,12 @@ class OnnxBackend:
         check_batch(card, batch)
         if not len(batch):
             return np.zeros((0, len(card.columns)), np.float32)
-        (answers,) = self._session.run([card.output_name], {card.input_name: batch})
+        try:
+            (answers,) = self._session.run([card.output_name], {card.input_name: batch})
+        except Exception as error:  # ONNX Runtime's own classes have no common public root
+            lost = self.device != "cpu" and any(word in str(error).lower() for word in _LOST)
+            kind = DeviceLostError if lost else EngineError
+            raise kind(f"{self.name} failed on model {card.name}: {error}") from error
         if answers.shape != (len(batch), len(card.columns)):
             raise EngineError(
                 f"model {card.name} answered {answers.shape} to {len(batch)} samples of "
@@ -90,20 +117,44 @@ class OnnxBackend:
         self.close()
 
 
-def _load(package: Package, threads: int) -> ort.InferenceSession:
-    """Return a session on the CPU, with ONNX Runtime's own errors turned into ours."""
+def _load(package: Package, threads: int, device: str, precision: str) -> ort.InferenceSession:
+    """Return a session, with ONNX Runtime's own errors turned into ours."""
+    available = ort.get_available_providers()
+    if PROVIDERS[device] not in available:
+        raise EngineError(
+            f"this ONNX Runtime {ort.__version__} has no {PROVIDERS[device]}, only "
+            f"{', '.join(available)}: pip uninstall onnxruntime && pip install onnxruntime-gpu"
+        )
+    model = package.model
+    if precision == "fp16":
+        from engines.half import half_precision
+
+        model = half_precision(model)
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
+    wanted = [PROVIDERS[device]] if device == "cpu" else [PROVIDERS[device], PROVIDERS["cpu"]]
     try:
-        return ort.InferenceSession(package.model, options, providers=[PROVIDER])
-    except (
-        Exception
-    ) as error:  # ONNX Runtime raises classes of its own, without a common public root
+        session = ort.InferenceSession(model, options, providers=wanted)
+    except Exception as error:  # as above
         raise EngineError(
-            f"{package.folder}: ONNX Runtime {ort.__version__} cannot load the model: {error}"
+            f"{package.folder}: ONNX Runtime {ort.__version__} cannot load model "
+            f"{package.card.name}: {error}"
         ) from error
+    session.disable_fallback()
+    return session
+
+
+def _check_provider(session: ort.InferenceSession, device: str) -> None:
+    """Raise ``EngineError`` where ONNX Runtime fell back to another provider without a word."""
+    used = session.get_providers()
+    if used[0] != PROVIDERS[device]:
+        raise EngineError(
+            f"ONNX Runtime was asked for {PROVIDERS[device]} and took {used[0]}: its libraries or "
+            "the driver did not load (`mer doctor` says what is there); choose engine onnxruntime "
+            "for the CPU"
+        )
 
 
 def _check_signature(package: Package, session: ort.InferenceSession) -> None:

@@ -1,6 +1,7 @@
 """Faces for every test: stretches of the bundled clip, re-encoded however a test wants them."""
 
 import os
+import tempfile
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -8,6 +9,9 @@ from pathlib import Path
 # Tests run side by side: libraries that each take every core for themselves only wait for each
 # other. Set before they are loaded, and inherited by the processes that tests begin.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Nor does a test touch the engines that the user has compiled.
+for variable in ("MER_ENGINE_CACHE", "MER_ENGINE_KEY_DIR"):
+    os.environ[variable] = tempfile.mkdtemp(prefix="mer-test-")
 
 import numpy as np
 import pytest
