@@ -1,0 +1,231 @@
+"""Every torch network that is trained or deployed here, by name: what it reads and answers.
+
+Export, engines and benches go through this one table. A network answers as a model package does:
+probabilities of the labels, then scores, so that what is exported is what is run.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import prod
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from offline.models.flow_cnn import LABELS, SCORES, Deployed, FlowCnn, FlowLinear
+from offline.models.registry import MODELS, PLANES
+from offline.nets.cropnet import SIDE, cropnet
+from offline.nets.layers import Net, initial
+from offline.nets.modules import module_of
+from offline.nets.zoo import NETS
+from realtime_mer.errors import ConfigError
+from realtime_mer.events import EMOTIONS
+from realtime_mer.recipes import FLOW_SIDE
+
+TEMPERATURE = 0.64
+"""Of the bundled recogniser, rounded."""
+SETTLED_ON = 100_000
+"""Numbers that ``seeded`` draws to fit a network to, in 8 to 64 inputs."""
+COARSE = 7
+"""Places of a drawn input along each side, between which it is smooth."""
+
+
+class Answering(nn.Module):
+    """A network of logits that answers with probabilities: (N, classes) that sum to 1.
+
+    Parameters
+    ----------
+    net
+        Maps (N, …) to logits, (N, classes).
+    """
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the probabilities."""
+        return torch.softmax(self.net(x), 1)
+
+
+@dataclass(frozen=True, slots=True)
+class TorchModel:
+    """One network, ready to be built.
+
+    Attributes
+    ----------
+    name, title
+        Short name, as on the command line; what it is.
+    recipe
+        Name of the preprocessing that makes its input.
+    input_shape
+        Of one input, without the batch axis; float32.
+    build
+        Makes it for a number of classes, with weights drawn from torch's generator. It maps
+        (N, *input_shape) to (N, classes + scores).
+    labels, scores
+        What the columns of its answer hold: probabilities that sum to 1, then independent
+        numbers from 0 to 1.
+    """
+
+    name: str
+    title: str
+    recipe: str
+    input_shape: tuple[int, ...]
+    build: Callable[[int], nn.Module]
+    labels: tuple[str, ...]
+    scores: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What the answer's columns hold, in order: ``labels``, then ``scores``."""
+        return self.labels + self.scores
+
+    def inputs(self, count: int, seed: int) -> Tensor:
+        """Draw inputs, (count, *input_shape): smooth pictures from 0 to 1, or maps of unit size."""
+        planes, height, width = self.input_shape
+        rng = torch.Generator().manual_seed(seed)
+        coarse = torch.randn(count, planes, COARSE, COARSE, generator=rng)
+        smooth = functional.interpolate(coarse, (height, width), mode="bilinear")
+        fine = 0.1 * torch.randn(count, planes, height, width, generator=rng)
+        if self.recipe in PLANES:
+            return smooth + fine
+        level = torch.rand(count, planes, 1, 1, generator=rng)
+        return (level * (1 + smooth + fine)).clamp(0, 1)
+
+
+def find_torch_model(name: str) -> TorchModel:
+    """Return the entry called ``name``.
+
+    Raises
+    ------
+    ConfigError
+        If there is none; the nearest names are listed.
+    """
+    if name in TORCH_MODELS:
+        return TORCH_MODELS[name]
+    near = difflib.get_close_matches(name, TORCH_MODELS, n=3, cutoff=0.3) or sorted(TORCH_MODELS)
+    raise ConfigError(f"no torch network is called {name!r}; nearest: {', '.join(near)}")
+
+
+def seeded(name: str, seed: int) -> nn.Module:
+    """Return a network with drawn weights, ready to answer; the same seed, the same weights.
+
+    It has learnt nothing. But normalisation and connected layers are fitted to drawn inputs, so
+    that values keep their size through the layers (after Mishkin & Matas, *All you need is a good
+    init*, ICLR 2016), and answers differ between inputs as those of a trained network do. Torch's
+    own generator is left as it was.
+
+    Raises
+    ------
+    ConfigError
+        There is no such network.
+    """
+    model = find_torch_model(name)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        net = model.build(len(model.labels)).eval()
+    count = min(max(SETTLED_ON // prod(model.input_shape), 8), 64)
+    _settle(net, model.inputs(count, seed))
+    return net
+
+
+@torch.no_grad()
+def _settle(net: nn.Module, inputs: Tensor) -> None:
+    """Fit normalisation and connected layers to some inputs: mean 0 and σ 1 behind each."""
+    norms = [each for each in net.modules() if isinstance(each, nn.BatchNorm2d)]
+    connected = [each for each in net.modules() if isinstance(each, nn.Linear)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.train()
+        norm.momentum = 1.0
+    fitted: set[nn.Module] = set()
+
+    def fit(layer: nn.Linear, _: tuple[Tensor], answer: Tensor) -> Tensor | None:
+        if layer in fitted:
+            return None
+        fitted.add(layer)
+        deviation, mean = torch.std_mean(answer, 0)
+        deviation = deviation.clamp_min(1e-6)
+        layer.weight /= deviation[:, None]
+        layer.bias.sub_(mean).div_(deviation)
+        return (answer - mean) / deviation
+
+    hooks = [layer.register_forward_hook(fit) for layer in connected]
+    net(inputs)
+    for hook in hooks:
+        hook.remove()
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+    net.eval()
+
+
+# How they are built -----------------------------------------------------------------------------
+
+
+def _default(classes: int) -> nn.Module:
+    """Build the bundled recogniser's kind: members, shares and prior as in its training."""
+    from offline.training import TrainSettings
+
+    if classes != len(LABELS):
+        raise ConfigError(f"the default model has {len(LABELS)} classes, not {classes}: {LABELS}")
+    usual = TrainSettings()
+    members: list[nn.Module] = [FlowCnn() for _ in range(usual.members)]
+    shares = [(1 - usual.linear) / usual.members] * usual.members
+    return Deployed(
+        [*members, FlowLinear()], usual.prior, TEMPERATURE, shares=[*shares, usual.linear]
+    )
+
+
+def _layers(name: str, planes: int) -> Callable[[int], nn.Module]:
+    def build(classes: int) -> nn.Module:
+        return Answering(_drawn(NETS[name](classes, planes, FLOW_SIDE)))
+
+    return build
+
+
+def _drawn(net: Net) -> nn.Module:
+    return module_of(net, initial(net, int(torch.randint(2**31, ()))))
+
+
+def _cropnet(classes: int) -> nn.Module:
+    return Answering(cropnet(classes))
+
+
+def _listed(name: str) -> TorchModel:
+    """Return the entry of a network of layers, which reads what the bench's model reads."""
+    entry = MODELS[name]
+    planes = PLANES[entry.recipe]
+    shape = (planes, FLOW_SIDE, FLOW_SIDE)
+    return TorchModel(name, entry.title, entry.recipe, shape, _layers(entry.net, planes), EMOTIONS)
+
+
+_ENTRIES = (
+    TorchModel(
+        name="default",
+        title="Bundled recogniser: small networks and a linear model, with the mirror image",
+        recipe="onset_apex_flow",
+        input_shape=(2, FLOW_SIDE, FLOW_SIDE),
+        build=_default,
+        labels=LABELS,
+        scores=SCORES,
+    ),
+    *(
+        _listed(name)
+        for name in ("ststnet", "off_apexnet", "dual_inception", "capsulenet", "flow_cnn")
+    ),
+    TorchModel(
+        name="cropnet",
+        title="CropNet: overlapping views of a residual picture",
+        recipe="ars",
+        input_shape=(3, SIDE, SIDE),
+        build=_cropnet,
+        labels=EMOTIONS,
+    ),
+)
+
+TORCH_MODELS: dict[str, TorchModel] = {entry.name: entry for entry in _ENTRIES}
+"""Every torch network by name."""
