@@ -17,6 +17,8 @@ GENERATIONS = {
 }
 """The GPU generations that TensorRT-RTX compiles for without a GPU, by compute capability."""
 FLAVOURS = ("tensorrt", "tensorrt-rtx")
+OPTIONS = "user-allocation no-tf32"
+"""How engines are compiled besides: recordable as CUDA graphs, fp32 as exact as it is elsewhere."""
 PROFILES = ((1, 1, 1), (1, 8, 16))
 """(least, best, most) samples of a batch: one for the single candidate, one for several."""
 
@@ -41,7 +43,9 @@ class BuildSpec:
         Name of the GPU and version of its driver. Empty for TensorRT-RTX, which compiles the
         rest on the GPU that it finds.
     profiles
-        (least, best, most) samples of a batch, one triple for each execution context.
+        (least, best, most) samples of a batch, one triple for each optimisation profile.
+    options
+        ``OPTIONS`` of the program that compiled it; another program's differ.
     """
 
     model_sha256: str
@@ -52,6 +56,7 @@ class BuildSpec:
     gpu: str = ""
     driver: str = ""
     profiles: tuple[tuple[int, int, int], ...] = PROFILES
+    options: str = OPTIONS
 
     def __post_init__(self) -> None:
         if self.flavour not in FLAVOURS:
