@@ -36,8 +36,8 @@ class Options:
     ----------
     model
         Folder of a model package; None for the bundled one.
-    engine
-        As in ``engines.open_backend``.
+    engine, precision
+        As in ``engines.open_engine``.
     fps
         Frames a second of a folder of images.
     spotter
@@ -46,6 +46,7 @@ class Options:
 
     model: Path | None = None
     engine: str = "auto"
+    precision: str = "auto"
     fps: float | None = None
     spotter: SpotterSettings = field(default_factory=SpotterSettings)
 
@@ -108,7 +109,7 @@ def analyze_source(
     """
     options = options or Options()
     warm_up()
-    recognizer = recognizer or open_recognizer(options.model, options.engine)
+    recognizer = recognizer or open_recognizer(options.model, options.engine, options.precision)
     pipeline = Pipeline(
         detector or _open_mesh(),
         recognizer,
@@ -195,6 +196,8 @@ def _summary(
         "model": pipeline.recognizer.model,
         "trained_on": pipeline.recognizer.trained_on,
         "engine": pipeline.recognizer.engine,
+        "engine_reason": pipeline.recognizer.engine_reason,
+        "engine_notes": list(pipeline.recognizer.engine_notes),
         "settings": {"spotter": asdict(options.spotter), "tracker": asdict(TrackerSettings())},
         "versions": {k: v for k, v in versions().items() if v is not None},
         "seeds": {},

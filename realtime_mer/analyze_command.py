@@ -21,6 +21,7 @@ from rich.table import Table
 from realtime_mer.analysis import Options, analyze_source
 from realtime_mer.errors import ConfigError, MerError, SourceError
 from realtime_mer.events import Analysis, Frame
+from realtime_mer.recognizer import open_recognizer
 from realtime_mer.sinks import check_writable, write_all
 from realtime_mer.sinks.summary import summary_of
 from realtime_mer.sources import open_source, printable, redact
@@ -38,6 +39,8 @@ def analyze_inputs(
     out: Path,
     *,
     model: Path | None = None,
+    engine: str = "auto",
+    precision: str = "auto",
     fps: float | None = None,
     floor_percent: float | None = None,
     console: Console | None = None,
@@ -49,7 +52,7 @@ def analyze_inputs(
     """
     console = console or Console()
     errors = Console(stderr=True)
-    options = Options(model=model, fps=fps, spotter=_spotter(floor_percent))
+    options = Options(model, engine, precision, fps, _spotter(floor_percent))
     code = 0
     with _interruptible() as stop:
         for spec, folder in zip(inputs, _folders(inputs, out), strict=True):
@@ -87,13 +90,18 @@ def _one(
     with ExitStack() as stack:
         source = stack.enter_context(open_source(_bundled(spec), fps=options.fps))
         warm_up(_tell_of_waiting)
+        recognizer = open_recognizer(
+            options.model, options.engine, options.precision, _tell_of_compiling
+        )
         bar = stack.enter_context(_progress(console))
         task = bar.add_task(escape(_short(source.info.name)), total=source.info.frames, found=0)
 
         def advance(frame: Frame, found: int) -> None:
             bar.update(task, completed=frame.index + 1, found=found)
 
-        analysis = analyze_source(source, options=options, on_frame=advance, stop=stop.is_set)
+        analysis = analyze_source(
+            source, options=options, recognizer=recognizer, on_frame=advance, stop=stop.is_set
+        )
         write_all(analysis, folder)  # before the bar ends: a terminal gone must cost no results
         bar.update(task, total=analysis.media.frames, completed=analysis.media.frames)
     return analysis
@@ -101,6 +109,11 @@ def _one(
 
 def _tell_of_waiting() -> None:
     _say(Console(stderr=True), "compiling kernels, once on this machine …")
+
+
+def _tell_of_compiling(stage: str, done: int, total: int) -> None:
+    if done == 0:
+        _say(Console(stderr=True), f"{stage} …")
 
 
 def _short(name: str) -> str:
@@ -175,6 +188,8 @@ def _report(analysis: Analysis, folder: Path, console: Console, errors: Console)
     name = printable(analysis.media.name)
     for problem in analysis.summary["problems"]:  # type: ignore[attr-defined]
         _say(errors, f"{name}: {problem}", "yellow")
+    for note in analysis.summary.get("engine_notes", ()):  # type: ignore[attr-defined]
+        _say(errors, f"{name}: {note}", "yellow")
     if _unseen(analysis):
         _say(errors, f"{name}: no face was seen, so nothing could be found", "yellow")
     if analysis.events:

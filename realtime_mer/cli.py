@@ -89,6 +89,12 @@ def analyze(
     model: Annotated[
         Path | None, typer.Option(help="Folder of a model package.", show_default="bundled")
     ] = None,
+    engine: Annotated[
+        str, typer.Option(help="What runs the model; `mer doctor` lists what is here.")
+    ] = "auto",
+    precision: Annotated[
+        str, typer.Option(help="fp32, fp16, or auto: as the engine was compiled, else fp32.")
+    ] = "auto",
     fps: Annotated[
         float | None, typer.Option(help="Frames a second of a folder of images.")
     ] = None,
@@ -104,7 +110,9 @@ def analyze(
     """Find micro-expressions in recordings; write CSV, ELAN, WebVTT, HTML and JSON."""
     from realtime_mer.analyze_command import analyze_inputs
 
-    code = analyze_inputs(inputs, out, model=model, fps=fps, floor_percent=floor)
+    code = analyze_inputs(
+        inputs, out, model=model, engine=engine, precision=precision, fps=fps, floor_percent=floor
+    )
     if code:
         raise typer.Exit(code)
 

@@ -6,10 +6,13 @@ import json
 import os
 import platform
 import sys
+import time
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 PACKAGES = (
@@ -23,6 +26,7 @@ PACKAGES = (
     "torch",
     "tensorrt",
     "tensorrt-rtx-cu13",
+    "cuda-bindings",
     "gradio",
     "ray",
 )
@@ -44,7 +48,7 @@ def examine() -> dict[str, object]:
     import cv2
     import onnxruntime
 
-    from engines import available_engines
+    from engines import available_engines, survey
 
     return {
         "machine": {
@@ -55,6 +59,8 @@ def examine() -> dict[str, object]:
         "versions": versions(),
         "face_model": _face_model(),
         "engines": list(available_engines()),
+        "engine": _engine(),
+        "engines_not_here": {each.engine: each.why for each in survey() if not each.usable},
         "onnxruntime_providers": onnxruntime.get_available_providers(),
         "gpus": gpus(),
         "cameras": sorted(str(p) for p in Path("/dev").glob("video*")),
@@ -75,9 +81,12 @@ def print_report(console: Console, as_json: bool) -> None:
     table.add_row("machine", f"{machine['system']}, {machine['cores']} cores")
     for name, number in found.items():
         table.add_row(name, number or "not installed")
-    for key in ("face_model", "engines", "onnxruntime_providers", "gpus", "cameras"):
+    for key in (
+        "face_model", "engine", "engines", "engines_not_here", "onnxruntime_providers", "gpus",
+        "cameras",
+    ):  # fmt: skip
         value = facts[key]
-        table.add_row(key.replace("_", " "), _words(value))
+        table.add_row(key.replace("_", " "), escape(_words(value)))
     if facts["duplicate_opencv"]:
         table.add_row("warning", f"two packages provide cv2: {facts['duplicate_opencv']}")
     console.print(table)
@@ -95,7 +104,35 @@ def gpus(driver: Path = Path("/proc/driver/nvidia/gpus")) -> list[str]:
 def _words(value: object) -> str:
     if isinstance(value, list):
         return ", ".join(value) or "none"
+    if isinstance(value, dict):
+        return "\n".join(f"{key.replace('_', ' ')}: {each}" for key, each in value.items())
     return str(value)
+
+
+def _engine() -> dict[str, object]:
+    """Return what runs the bundled model here, why, and how long one answer takes."""
+    from engines import EngineError, PackageError, load_package, open_engine
+    from realtime_mer.recognizer import default_package
+
+    try:
+        package = load_package(default_package())
+        opened = open_engine(package)
+        sample = package.samples()[0][:1]
+        with opened.backend as backend:
+            taken = sorted(_seconds(lambda: backend.infer(sample)) for _ in range(21))
+    except (EngineError, PackageError) as error:
+        return {"chosen": None, "why": str(error)}
+    return {
+        "chosen": opened.backend.name,
+        "why": opened.reason,
+        "ms_of_one_answer": round(1e3 * taken[len(taken) // 2], 3),
+    }
+
+
+def _seconds(call: Callable[[], object]) -> float:
+    begin = time.perf_counter()
+    call()
+    return time.perf_counter() - begin
 
 
 def _face_model() -> str:

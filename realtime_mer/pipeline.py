@@ -100,8 +100,8 @@ class Pipeline:
         self._recorder.step(frame.time_s, self.spotter)
         if not decisions:
             return NOTHING
-        events = tuple(self._recognise(d.candidate) for d in decisions if d.claimed and d.candidate)
-        return _sort(decisions, events)
+        claimed = [d.candidate for d in decisions if d.claimed and d.candidate]
+        return _sort(decisions, self._recognise(claimed))
 
     def finish(self) -> StepResult:
         """Tell that no frame follows: movements still open have no offset and are turned down."""
@@ -123,11 +123,19 @@ class Pipeline:
         """Region signals so far."""
         return self._recorder.signals()
 
-    def _recognise(self, candidate: Candidate) -> Event:
-        self._events += 1
-        span = self._span(candidate)
+    def _recognise(self, claimed: list[Candidate]) -> tuple[Event, ...]:
+        """Ask the model about all candidates of this frame at once."""
+        if not claimed:
+            return ()
+        spans = [self._span(candidate) for candidate in claimed]
         with self.latency.measure("recognition"):
-            said = self._classify(span, candidate)
+            said = self.recognizer.recognize_all(
+                [candidate_frames(span, each) for span, each in zip(spans, claimed, strict=True)]
+            )
+        return tuple(map(self._event, claimed, spans, said))
+
+    def _event(self, candidate: Candidate, span: FaceSpan, said: Recognition) -> Event:
+        self._events += 1
         if self._keep_evidence:
             with self.latency.measure("evidence"):
                 self.evidence[self._events] = make_evidence(span, candidate)
@@ -146,10 +154,6 @@ class Pipeline:
         first = int(np.searchsorted(kept.time_s, candidate.onset_s - BEFORE_ONSET_S))
         first_index = int(kept.index[min(first, kept.nearest(candidate.onset_frame))])
         return self._ring.span(first_index, candidate.offset_frame)
-
-    def _classify(self, span: FaceSpan, candidate: Candidate) -> Recognition:
-        frames = candidate_frames(span, candidate)
-        return self.recognizer.recognize(frames)
 
 
 def candidate_frames(span: FaceSpan, candidate: Candidate) -> CandidateFrames:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from engines import Backend, Card, EngineError, Package, PackageError, load_package, open_backend
+from engines import Backend, Card, EngineError, Package, PackageError, load_package, open_engine
 from realtime_mer.errors import ModelError
 from realtime_mer.events import ACTION_UNIT_GROUPS, EMOTIONS, NONE
 from realtime_mer.face.topology import CROP
@@ -49,11 +50,13 @@ class Recognizer:
         ``ACTION_UNIT_GROUPS``.
     backend
         An open backend that runs it; the recogniser closes it in ``close``.
+    engine_reason
+        Why it is this backend, in one sentence.
 
     Attributes
     ----------
-    model, engine
-        ``name@sha256-prefix`` of the package and the backend's name.
+    model
+        ``name@sha256-prefix`` of the package.
     trained_on
         The card's sentence on its training data, empty if it has none.
 
@@ -63,7 +66,7 @@ class Recognizer:
         If the package has other labels or scores, or an unknown recipe.
     """
 
-    def __init__(self, package: Package, backend: Backend) -> None:
+    def __init__(self, package: Package, backend: Backend, engine_reason: str = "") -> None:
         card = package.card
         if set(card.labels) - {NONE} != set(EMOTIONS):
             raise ModelError(
@@ -80,8 +83,18 @@ class Recognizer:
         self._shape = card.input_shape
         self._backend = backend
         self.model = package.model_id
-        self.engine = backend.name
+        self.engine_reason = engine_reason
         self.trained_on = str(card.training.get("data", ""))
+
+    @property
+    def engine(self) -> str:
+        """Name of the engine that answers at present."""
+        return self._backend.name
+
+    @property
+    def engine_notes(self) -> tuple[str, ...]:
+        """What happened to the engine since it was opened, one sentence each."""
+        return tuple(getattr(self._backend, "notes", ()))
 
     def recognize(self, frames: CandidateFrames) -> Recognition:
         """Return what the model says of a candidate.
@@ -91,15 +104,34 @@ class Recognizer:
         ModelError
             If the recipe's output does not fit the model.
         """
-        sample = self._recipe(frames)
-        if sample.shape != self._shape:
-            raise ModelError(
-                f"model {self.model} reads {self._shape}, its recipe makes {sample.shape}"
-            )
+        return self.recognize_all([frames])[0]
+
+    def recognize_all(self, waiting: Sequence[CandidateFrames]) -> list[Recognition]:
+        """Return what the model says of each candidate, all asked about at once.
+
+        An engine answers several samples in little more than the time of one.
+
+        Raises
+        ------
+        ModelError
+            If the recipe's output does not fit the model.
+        """
+        if not waiting:
+            return []
+        samples = [self._recipe(frames) for frames in waiting]
+        for sample in samples:
+            if sample.shape != self._shape:
+                raise ModelError(
+                    f"model {self.model} reads {self._shape}, its recipe makes {sample.shape}"
+                )
         try:
-            answer = self._backend.infer(sample[None])[0].astype(np.float64)
+            answers = self._backend.infer(np.stack(samples)).astype(np.float64)
         except EngineError as error:
             raise ModelError(str(error)) from error
+        return [self._said(answer) for answer in answers]
+
+    def _said(self, answer: NDArray[np.float64]) -> Recognition:
+        """Read one row of answers."""
         known = answer[self._order]
         none = 0.0 if self._none is None else float(answer[self._none])
         # A model as sure as can be of "none of these" leaves nothing to share out.
@@ -150,9 +182,17 @@ def _action_unit_columns(card: Card) -> dict[str, tuple[int, int]]:
 
 
 def open_recognizer(
-    folder: str | os.PathLike[str] | None = None, engine: str = "auto"
+    folder: str | os.PathLike[str] | None = None,
+    engine: str = "auto",
+    precision: str = "auto",
+    progress: Callable[[str, int, int], None] | None = None,
 ) -> Recognizer:
     """Open a model package, the bundled one by default, on an engine, and warm it up.
+
+    Parameters
+    ----------
+    engine, precision, progress
+        As in ``engines.open_engine``.
 
     Raises
     ------
@@ -161,10 +201,15 @@ def open_recognizer(
     """
     try:
         package = load_package(default_package() if folder is None else folder)
-        recognizer = Recognizer(package, open_backend(package, engine))
+        opened = open_engine(package, engine, precision, progress=progress)
     except (PackageError, EngineError) as error:
         raise ModelError(str(error)) from error
-    recognizer.warm_up()
+    try:
+        recognizer = Recognizer(package, opened.backend, opened.reason)
+        recognizer.warm_up()
+    except BaseException:
+        opened.backend.close()
+        raise
     return recognizer
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 # other. Set before they are loaded, and inherited by the processes that tests begin.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Nor does a test touch the engines that the user has compiled.
-for variable in ("MER_ENGINE_CACHE", "MER_ENGINE_KEY_DIR"):
-    os.environ[variable] = tempfile.mkdtemp(prefix="mer-test-")
+os.environ["MER_ENGINE_CACHE"] = tempfile.mkdtemp(prefix="mer-test-")
+os.environ["MER_ENGINE_KEY_DIR"] = tempfile.mkdtemp(prefix="mer-test-")
 
 import numpy as np
 import pytest

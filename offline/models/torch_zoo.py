@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from offline.models.flow_cnn import LABELS, SCORES, Deployed, FlowCnn, FlowLinear
 from offline.models.registry import MODELS, PLANES
+from offline.nets.answering import Answering
 from offline.nets.cropnet import SIDE, cropnet
 from offline.nets.layers import Net, initial
 from offline.nets.modules import module_of
@@ -31,24 +32,6 @@ SETTLED_ON = 100_000
 """Numbers that ``seeded`` draws to fit a network to, in 8 to 64 inputs."""
 COARSE = 7
 """Places of a drawn input along each side, between which it is smooth."""
-
-
-class Answering(nn.Module):
-    """A network of logits that answers with probabilities: (N, classes) that sum to 1.
-
-    Parameters
-    ----------
-    net
-        Maps (N, …) to logits, (N, classes).
-    """
-
-    def __init__(self, net: nn.Module) -> None:
-        super().__init__()
-        self.net = net
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the probabilities."""
-        return torch.softmax(self.net(x), 1)
 
 
 @dataclass(frozen=True, slots=True)

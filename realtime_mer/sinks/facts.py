@@ -11,6 +11,7 @@ _SHOWN_ELSEWHERE = frozenset({
     "alarms_per_minute", "analysed_s", "codec", "duration_s", "events", "events_per_emotion",
     "frames", "gaps", "height", "measured_fps", "media", "not_seen_s", "notes", "problems",
     "rejected", "start_s", "trained_on", "warnings", "width", "model", "engine", "interrupted",
+    "engine_notes",
 })  # fmt: skip
 
 

@@ -53,7 +53,7 @@ def render(analysis: Analysis, table: Sequence[Row], summary: Mapping[str, objec
         tiles=_tiles(analysis, summary),
         chart=_chart(analysis, table),
         cards=_cards(analysis, table),
-        notes=listed(summary, ("notes", "warnings", "problems")),
+        notes=listed(summary, ("notes", "warnings", "problems", "engine_notes")),
         rejected=rejected(summary),
         gaps=sorted(analysis.gaps, key=lambda gap: gap.start_s),
         details=details(summary),

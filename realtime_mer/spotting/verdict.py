@@ -84,6 +84,6 @@ def load_verdict(folder: str | os.PathLike[str]) -> Verdict:
                 "train it again with python -m offline.verdict"
             )
         typical = np.asarray(package.card.training["typical"], np.float32)
-        return Verdict(open_backend(package, "auto").open(), typical)
+        return Verdict(open_backend(package, "onnxruntime"), typical)
     except (PackageError, EngineError) as error:
         raise ModelError(str(error)) from error

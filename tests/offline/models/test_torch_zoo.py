@@ -6,7 +6,8 @@ from torch import nn
 
 from offline.models.flow_cnn import LABELS, SCORES, Deployed, FlowCnn, FlowLinear
 from offline.models.registry import MODELS, PLANES
-from offline.models.torch_zoo import TORCH_MODELS, Answering, find_torch_model, seeded
+from offline.models.torch_zoo import TORCH_MODELS, find_torch_model, seeded
+from offline.nets.answering import Answering
 from realtime_mer.errors import ConfigError
 from realtime_mer.events import EMOTIONS
 from realtime_mer.recipes import RECIPES
