@@ -254,7 +254,8 @@ def _progress() -> Iterator[tuple[Any, threading.Event]]:
 def _built_table(package: Package, built: list[Built]) -> Table:
     table = Table(title=f"engines of {plain(package.model_id)}", title_justify="left", box=SIMPLE)
     for column in ("engine", "precision", "for", "MB", "seconds", "agrees"):
-        table.add_column(column, justify="right" if column in ("MB", "seconds") else "left")
+        right = column in ("MB", "seconds")
+        table.add_column(column, justify="right" if right else "left", no_wrap=column == "engine")
     for each in built:
         spec = each.entry.spec
         assert spec is not None
@@ -271,8 +272,13 @@ def _built_table(package: Package, built: list[Built]) -> Table:
 
 def _entries_table(entries: list[Entry]) -> Table:
     table = Table(box=SIMPLE)
-    for column in ("model", "engine", "precision", "for", "MB", "built", "agrees", "state"):
-        table.add_column(column, justify="right" if column == "MB" else "left", overflow="fold")
+    for column in ("model", "engine", "type", "for", "MB", "built", "agrees", "state"):
+        table.add_column(
+            column,
+            justify="right" if column == "MB" else "left",
+            overflow="fold",
+            no_wrap=column in ("engine", "model", "built", "agrees"),
+        )
     for entry in entries:
         spec = entry.spec
         table.add_row(
@@ -281,7 +287,7 @@ def _entries_table(entries: list[Entry]) -> Table:
             spec.precision if spec else "?",
             (plain(spec.gpu) or " ".join(spec.targets)) if spec else "?",
             f"{entry.size / 1e6:.1f}",
-            plain(entry.built_at)[:16].replace("T", " "),
+            plain(entry.built_at)[:10],
             _agrees(entry.verification),
             plain(entry.state),
         )
@@ -290,7 +296,7 @@ def _entries_table(entries: list[Entry]) -> Table:
 
 def _agrees(verification: dict[str, Any] | None) -> str:
     if not verification:
-        return "not yet run"
+        return "not run"
     difference = verification.get("max_abs")
     return "?" if difference is None else f"within {difference:.0e}"
 
@@ -299,8 +305,8 @@ def _print_verified(package: Package, found: list[Verified]) -> None:
     console = Console()
     table = Table(title=f"{plain(package.model_id)} beside its reference", title_justify="left",
                   box=SIMPLE)  # fmt: skip
-    for column in ("engine", "samples", "largest difference", "in", "cosine", "labels", "verdict"):
-        table.add_column(column)
+    for column in ("engine", "samples", "max diff", "in", "cosine", "labels", "verdict"):
+        table.add_column(column, no_wrap=column == "engine")
     for each in found:
         seen = each.agreement
         if seen is None:

@@ -78,6 +78,36 @@ def test_probabilities_come_in_the_projects_order(package, frames):
     assert backend.closed
 
 
+def test_candidates_that_wait_together_are_asked_about_at_once(tmp_path, frames):
+    rng = np.random.default_rng(1)
+    waiting = [
+        replace(frames, crops_rgb=rng.integers(0, 255, (5, 320, 320, 3), dtype=np.uint8))
+        for _ in range(3)
+    ]
+    with open_recognizer(engine="onnxruntime") as recognizer:
+        batches, infer = [], recognizer._backend.infer
+        recognizer._backend.infer = lambda batch: batches.append(len(batch)) or infer(batch)
+        together = recognizer.recognize_all(waiting)
+        assert batches == [3]
+        alone = [recognizer.recognize(each) for each in waiting]
+        assert recognizer.recognize_all([]) == []
+        assert batches == [3, 1, 1, 1]
+    for one, other in zip(together, alone, strict=True):
+        assert one.probabilities == pytest.approx(other.probabilities, abs=1e-5)
+        assert one.p_none == pytest.approx(other.p_none, abs=1e-5)
+
+
+def test_the_engine_that_answers_is_named_also_after_a_change(package, frames):
+    backend = Fixed([0.5, 0.3, 0.2])
+    backend.notes = ()
+    recognizer = Recognizer(package, backend, "it was asked for")
+    assert (recognizer.engine, recognizer.engine_reason) == ("fixed", "it was asked for")
+    assert recognizer.engine_notes == ()
+    backend.name, backend.notes = "spare", ("fixed was lost",)
+    recognizer.recognize(frames)
+    assert (recognizer.engine, recognizer.engine_notes) == ("spare", ("fixed was lost",))
+
+
 def with_card(package, **changes):
     return replace(package, card=replace(package.card, **changes))
 
