@@ -283,7 +283,7 @@ def _entries_table(entries: list[Entry]) -> Table:
         spec = entry.spec
         table.add_row(
             plain(entry.model_name) or "?",
-            f"{spec.flavour} {spec.runtime}" if spec else "?",
+            spec.flavour if spec else "?",
             spec.precision if spec else "?",
             (plain(spec.gpu) or " ".join(spec.targets)) if spec else "?",
             f"{entry.size / 1e6:.1f}",
