@@ -74,7 +74,8 @@ def _fold(values: dict[str, Any]) -> Fold:
 def digest_of(config: Mapping[str, Any], ids: Sequence[str], material: Material) -> str:
     """Return the key of a configuration on these inputs and targets with this code."""
     found = hashlib.sha256(json.dumps(dict(config), sort_keys=True, default=str).encode())
-    found.update(json.dumps([list(ids), material.groups, material.exclusive]).encode())
+    told = [list(ids), material.groups, material.exclusive, material.action_units]
+    found.update(json.dumps(told).encode())
     for values in (material.inputs, material.targets):
         found.update(str((values.shape, values.dtype)).encode())
         found.update(_bytes(values))

@@ -34,12 +34,16 @@ class Material:
         The person of each sample.
     exclusive
         True for classes, of which each sample has one; False for action units.
+    action_units
+        What the sheet says of each sample, for instance ``4+R14``, empty where it is silent; or
+        nothing at all. Systems that learn regions of the face read it on the training side.
     """
 
     inputs: NDArray[np.float32]
     targets: NDArray[np.float32]
     groups: tuple[Group, ...]
     exclusive: bool = True
+    action_units: tuple[str, ...] = ()
 
     @property
     def labels(self) -> NDArray[np.int64]:

@@ -223,7 +223,8 @@ def prepare(settings: LosoSettings, store: Path, tell: StageProgress, readers: i
     task = kept(task, sorted(inputs))
     splits_of(task)
     stacked = np.stack([inputs[place] for place in sorted(inputs)])
-    material = Material(stacked, task.targets, task.groups, task.exclusive)
+    units = tuple(sample.action_units for sample in task.samples)
+    material = Material(stacked, task.targets, task.groups, task.exclusive, units)
     return Prepared(task, material, unreadable, (*data.problems, *task.left_out))
 
 
