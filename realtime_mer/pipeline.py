@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from realtime_mer.candidate_frames import CandidateFrames
 from realtime_mer.events import Candidate, Event, Evidence, Frame, Gap, Signals
 from realtime_mer.face.mesh import MeshDetector
 from realtime_mer.face.topology import REGIONS
@@ -19,7 +20,6 @@ from realtime_mer.face.tracker import FaceTracker, FaceView, TrackerSettings
 from realtime_mer.latency import LatencyBook
 from realtime_mer.motion.keyframes import key_frames_by_time
 from realtime_mer.motion.residual import rrs
-from realtime_mer.recipes import CandidateFrames
 from realtime_mer.recognizer import Recognition, Recognizer
 from realtime_mer.ring import FaceRing, FaceSpan
 from realtime_mer.spotting import Decision, Spotter, SpotterSettings

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from realtime_mer import face_recipes, region_recipes, residual_recipes, sequence_recipes
+from realtime_mer.candidate_frames import CandidateFrames, Recipe
 from realtime_mer.errors import ConfigError
-from realtime_mer.face.topology import CROP, CROP_EYES_XY, CROP_IOD
+from realtime_mer.face.topology import CROP_EYES_XY, CROP_IOD
 from realtime_mer.motion.flow import face_mask, onset_apex_flow
 from realtime_mer.motion.strain import optical_strain
 
@@ -30,47 +31,6 @@ ABOVE_EYES_IOD = 0.6
 QUIET_IOD = 0.001
 """Motion that counts as noise: a map with less than this is not blown up to full size. Higher
 mutes faint expressions, lower amplifies noise."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class CandidateFrames:
-    """The pictures of one candidate.
-
-    Attributes
-    ----------
-    crops_rgb
-        (T, 320, 320, 3) uint8 aligned face crops in the order of time. A few pictures before
-        the onset (30 ms) make the picture at rest less noisy.
-    time_s
-        (T,) float64 media seconds, strictly rising.
-    onset, apex, offset
-        Positions in ``crops_rgb``; onset < apex <= offset. Where the offset is not known yet
-        it repeats the last picture.
-    """
-
-    crops_rgb: NDArray[np.uint8]
-    time_s: NDArray[np.float64]
-    onset: int
-    apex: int
-    offset: int
-
-    def __post_init__(self) -> None:
-        count = len(self.crops_rgb)
-        if self.crops_rgb.shape != (count, CROP, CROP, 3) or self.crops_rgb.dtype != np.uint8:
-            raise ConfigError(
-                f"crops_rgb must be (T, {CROP}, {CROP}, 3) uint8, got "
-                f"{self.crops_rgb.shape} {self.crops_rgb.dtype}"
-            )
-        if self.time_s.shape != (count,) or not (np.diff(self.time_s) > 0).all():
-            raise ConfigError(f"time_s must be ({count},) strictly rising seconds, one per crop")
-        if not 0 <= self.onset < self.apex <= self.offset < count:
-            raise ConfigError(
-                f"need 0 <= onset < apex <= offset < {count} (positions in crops_rgb), got "
-                f"{self.onset}, {self.apex}, {self.offset}"
-            )
-
-
-Recipe = Callable[[CandidateFrames], NDArray[np.float32]]
 
 
 def flow_map(motion: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -209,6 +169,10 @@ def _onset_apex_strain(frames: CandidateFrames) -> NDArray[np.float32]:
 RECIPES: dict[str, Recipe] = {
     "onset_apex_flow": _onset_apex_flow,
     "onset_apex_strain": _onset_apex_strain,
+    **residual_recipes.RECIPES,
+    **region_recipes.RECIPES,
+    **sequence_recipes.RECIPES,
+    **face_recipes.RECIPES,
 }
 """Every recipe by name."""
 
@@ -243,3 +207,18 @@ def recipe(name: str) -> Recipe:
         return RECIPES[name]
     near = difflib.get_close_matches(name, RECIPES, n=3, cutoff=0.3) or sorted(RECIPES)
     raise ConfigError(f"recipe {name!r} is not known; nearest: {', '.join(near)}")
+
+
+__all__ = [
+    "ARCHIVE_RECIPES",
+    "FLOW_SIDE",
+    "RECIPES",
+    "CandidateFrames",
+    "Recipe",
+    "archive_flow",
+    "archive_flow_strain",
+    "flow_map",
+    "flow_strain_map",
+    "map_mask",
+    "recipe",
+]

@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines import Backend, Card, EngineError, Package, PackageError, load_package, open_engine
+from realtime_mer.candidate_frames import CandidateFrames
 from realtime_mer.errors import ModelError
 from realtime_mer.events import ACTION_UNIT_GROUPS, EMOTIONS, NONE
 from realtime_mer.face.topology import CROP
-from realtime_mer.recipes import CandidateFrames, recipe
+from realtime_mer.recipes import recipe
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 from offline.datasets.base import FlowFile, ImageClip, Sample, VideoClip
 from offline.datasets.flow_picture import read_flow_picture
 from offline.handcrafted.registry import HANDCRAFTED
+from realtime_mer.candidate_frames import CandidateFrames
 from realtime_mer.errors import ConfigError, SourceError
 from realtime_mer.events import Frame
 from realtime_mer.face.mesh import MediaPipeMesh, MeshDetector
 from realtime_mer.face.quiet import QuietMesh
 from realtime_mer.face.tracker import FaceTracker, FaceView, TrackerSettings
 from realtime_mer.pipeline import BEFORE_ONSET_S
-from realtime_mer.recipes import ARCHIVE_RECIPES, CandidateFrames, recipe
+from realtime_mer.recipes import ARCHIVE_RECIPES, recipe
 from realtime_mer.sources import Source, open_source
 from realtime_mer.sources.folder import read_image
 

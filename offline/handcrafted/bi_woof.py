@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from offline.handcrafted.framing import even_blocks, frame_of_eyes
 from offline.handcrafted.orientations import DIRECTIONS, direction_sums
+from realtime_mer.candidate_frames import CandidateFrames
 from realtime_mer.motion.flow import onset_apex_flow
 from realtime_mer.motion.strain import optical_strain
-from realtime_mer.recipes import CandidateFrames
 
 Float = NDArray[np.float32]
 

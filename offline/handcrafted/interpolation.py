@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offline.handcrafted.framing import grey_face
-from realtime_mer.recipes import CandidateFrames
+from realtime_mer.candidate_frames import CandidateFrames
 
 Float = NDArray[np.float64]
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from offline.handcrafted.binary_patterns import Int, block_histograms, every_bin, shares
 from offline.handcrafted.interpolation import face_volume
-from realtime_mer.recipes import CandidateFrames
+from realtime_mer.candidate_frames import CandidateFrames
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from offline.handcrafted.binary_patterns import (
     uniform_bins,
 )
 from offline.handcrafted.interpolation import face_volume
-from realtime_mer.recipes import CandidateFrames
+from realtime_mer.candidate_frames import CandidateFrames
 
 NEIGHBOURS = 8
 

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from offline.handcrafted.framing import grey_crop
 from offline.handcrafted.interpolation import interpolated, interpolation_weights
 from offline.handcrafted.orientations import direction_sums
+from realtime_mer.candidate_frames import CandidateFrames
 from realtime_mer.face.topology import CROP, CROP_IOD, canonical_crop_xy, mirror_index
 from realtime_mer.motion.flow import face_mask, face_motion, half_size, key_pictures
-from realtime_mer.recipes import QUIET_IOD, CandidateFrames
+from realtime_mer.recipes import QUIET_IOD
 
 Float = NDArray[np.float32]
 

@@ -11,7 +11,7 @@ from offline.handcrafted.bi_woof import bi_woof
 from offline.handcrafted.lbp_sip import lbp_sip
 from offline.handcrafted.lbp_top import lbp_top
 from offline.handcrafted.mdmo import mdmo
-from realtime_mer.recipes import CandidateFrames
+from realtime_mer.candidate_frames import CandidateFrames
 
 HANDCRAFTED: dict[str, Callable[[CandidateFrames], NDArray[np.float32]]] = {
     "lbp_top": lbp_top,

@@ -3,68 +3,16 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from offline.bench.learning import Learner
+from offline.models import entries_cropnet, entries_dstan, entries_regions, entries_vggface
+from offline.models.entry import FLOW, PLANES, STRAIN, MakeLearner, ModelEntry
 from offline.nets.plan import Plan
-from offline.nets.zoo import NETS
-from offline.scores.published import MEGC2019, PROTOCOL, Published
+from offline.scores.published import PROTOCOL
 from realtime_mer.errors import ConfigError
 from realtime_mer.events import EMOTIONS
-from realtime_mer.recipes import FLOW_SIDE
-
-MakeLearner = Callable[[tuple[str, ...], bool], Learner]
-"""Class (or action unit) names, and whether they are exclusive, to a learner."""
-
-FLOW, STRAIN = "onset_apex_flow", "onset_apex_strain"
-PLANES = {FLOW: 2, STRAIN: 3}
-
-
-@dataclass(frozen=True, slots=True)
-class ModelEntry:
-    """A model of the bench.
-
-    Attributes
-    ----------
-    name, title, source
-        Short name; what it is; who described it.
-    recipe
-        Which input it reads: a name in ``realtime_mer.recipes`` or a handcrafted feature.
-    inputs
-        The same in words.
-    choices
-        What we chose where the source is silent, contradicts itself or reads something else.
-    learner
-        Makes it for a task.
-    net
-        Its network in ``offline.nets.zoo``, empty if it is none.
-    reported
-        Its method in ``offline.scores.published``, empty if it has none.
-    """
-
-    name: str
-    title: str
-    source: str
-    recipe: str
-    inputs: str
-    choices: str
-    learner: MakeLearner
-    net: str = ""
-    reported: str = ""
-
-    @property
-    def parameters(self) -> int | None:
-        """Learnt values of its network for three classes; None if it is none."""
-        if not self.net:
-            return None
-        return NETS[self.net](len(EMOTIONS), PLANES[self.recipe], FLOW_SIDE).parameters
-
-    @property
-    def published(self) -> Published | None:
-        """What its authors report on MEGC2019, with its marks; None if nothing is known."""
-        return next((row for row in MEGC2019 if row.method == self.reported), None)
 
 
 def find_model(name: str) -> ModelEntry:
@@ -303,5 +251,11 @@ _ENTRIES = (
     ),
 )
 
-MODELS: dict[str, ModelEntry] = {entry.name: entry for entry in _ENTRIES}
+_PAPERS = (
+    *entries_cropnet.ENTRIES, *entries_regions.ENTRIES, *entries_dstan.ENTRIES,
+    *entries_vggface.ENTRIES,
+)  # fmt: skip
+MODELS: dict[str, ModelEntry] = {entry.name: entry for entry in (*_ENTRIES, *_PAPERS)}
 """Every model by name."""
+
+__all__ = ["MODELS", "PLANES", "ModelEntry", "card_of", "find_model"]

@@ -27,11 +27,11 @@ from offline.synthesis.clip_spec import ClipSpec, Distractor, MicroExpression
 from offline.synthesis.portrait import Portrait
 from offline.synthesis.profiles import PROFILES
 from offline.synthesis.render import write_clip
+from realtime_mer.candidate_frames import CandidateFrames
 from realtime_mer.errors import SourceError
 from realtime_mer.events import EMOTIONS
 from realtime_mer.face.mesh import MediaPipeMesh
 from realtime_mer.face.tracker import FaceTracker, FaceView
-from realtime_mer.recipes import CandidateFrames
 from realtime_mer.recognizer import open_recognizer
 from realtime_mer.sources import open_source
 

@@ -16,13 +16,7 @@ from numpy.typing import NDArray
 
 from realtime_mer.face.topology import CROP, CROP_EYES_XY, CROP_IOD
 from realtime_mer.motion.flow import face_mask, face_motion, windowed_flow
-from realtime_mer.recipes import (
-    ABOVE_EYES_IOD,
-    FLOW_SIDE,
-    FRAME_IOD,
-    archive_flow,
-    flow_map,
-)
+from realtime_mer.recipes import ABOVE_EYES_IOD, FLOW_SIDE, FRAME_IOD, archive_flow, flow_map
 
 Float = NDArray[np.float32]
 _IOD = CROP_IOD / 2  # in half-size pixels

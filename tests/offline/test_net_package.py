@@ -35,9 +35,9 @@ from offline.nets.learner import NetLearner
 from offline.synthesis.tree_truth import FILE
 from offline.tasks.protocols import apply_protocol
 from offline.tasks.splits import Split
+from realtime_mer.candidate_frames import CandidateFrames
 from realtime_mer.errors import ConfigError, OutputError, SourceError
 from realtime_mer.events import EMOTIONS
-from realtime_mer.recipes import CandidateFrames
 from realtime_mer.recognizer import open_recognizer
 from tests.offline.labelled_maps import people
 from tests.offline.small_archive import write_archive

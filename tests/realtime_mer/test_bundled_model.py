@@ -11,10 +11,10 @@ from offline.synthesis.conditions import Conditions
 from offline.synthesis.flow_readings import read_as_archive, read_as_stream
 from offline.synthesis.muscles import pulled
 from offline.synthesis.snapshots import photograph_pair
+from realtime_mer.candidate_frames import CandidateFrames
 from realtime_mer.events import ACTION_UNIT_GROUPS, EMOTIONS, NONE
 from realtime_mer.face.topology import CROP_IOD
 from realtime_mer.motion.flow import HALF
-from realtime_mer.recipes import CandidateFrames
 from realtime_mer.recognizer import Recognition, default_package, open_recognizer
 from tests.realtime_mer.motion.test_flow import bump, carried, textured
 

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from realtime_mer.candidate_frames import CandidateFrames
 from realtime_mer.errors import ConfigError
 from realtime_mer.face.topology import CROP_EYES_XY, CROP_IOD, canonical_crop_xy
 from realtime_mer.motion.flow import face_mask
@@ -13,7 +14,6 @@ from realtime_mer.recipes import (
     FLOW_SIDE,
     FRAME_IOD,
     RECIPES,
-    CandidateFrames,
     archive_flow,
     archive_flow_strain,
     flow_map,

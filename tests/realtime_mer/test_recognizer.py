@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from engines import Card, write_package
+from realtime_mer.candidate_frames import CandidateFrames
 from realtime_mer.errors import ModelError
 from realtime_mer.events import ACTION_UNIT_GROUPS, EMOTIONS, NONE
-from realtime_mer.recipes import CandidateFrames
 from realtime_mer.recognizer import Recognizer, open_recognizer
 from tests.realtime_mer.full_model import write_full
 

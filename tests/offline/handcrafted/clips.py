@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from realtime_mer.candidate_frames import CandidateFrames
 from realtime_mer.face.topology import CROP, canonical_crop_xy
-from realtime_mer.recipes import CandidateFrames
 
 
 def skin(seed: int = 0) -> NDArray[np.uint8]:

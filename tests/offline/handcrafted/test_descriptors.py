@@ -20,9 +20,9 @@ from offline.handcrafted.mdmo import (
     region_points,
 )
 from offline.handcrafted.registry import HANDCRAFTED
+from realtime_mer.candidate_frames import CandidateFrames
 from realtime_mer.face.topology import CROP, mirror_index
 from realtime_mer.motion.flow import face_mask
-from realtime_mer.recipes import CandidateFrames
 from tests.offline.handcrafted.clips import bump, clip, random_frames
 
 SIZES = {

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from offline.handcrafted.framing import FACE_HW, even_blocks, frame_of_eyes, grey_face
 from offline.handcrafted.interpolation import face_volume, interpolation_weights
-from realtime_mer.recipes import CandidateFrames
+from realtime_mer.candidate_frames import CandidateFrames
 from tests.offline.handcrafted.clips import random_frames
 
 

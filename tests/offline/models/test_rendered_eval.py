@@ -10,9 +10,9 @@ from engines import load_package
 from offline.models import rendered_eval
 from offline.models.rendered_eval import Rendered
 from offline.synthesis.portrait import Portrait
+from realtime_mer.candidate_frames import CandidateFrames
 from realtime_mer.errors import SourceError
 from realtime_mer.events import EMOTIONS, MAX_DURATION_S
-from realtime_mer.recipes import CandidateFrames
 from realtime_mer.recognizer import default_package, open_recognizer
 
 

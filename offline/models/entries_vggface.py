@@ -1,0 +1,8 @@
+"""The VGGFace2 transfer family (2020): entries of the registry."""
+
+from __future__ import annotations
+
+from offline.models.entry import ModelEntry
+
+ENTRIES: tuple[ModelEntry, ...] = ()
+"""Every model of this family."""

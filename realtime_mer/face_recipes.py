@@ -1,0 +1,8 @@
+"""Faces as networks learnt on face recognition want them."""
+
+from __future__ import annotations
+
+from realtime_mer.candidate_frames import Recipe
+
+RECIPES: dict[str, Recipe] = {}
+"""Every recipe of this kind by name."""

@@ -1,0 +1,8 @@
+"""Sequences of aligned faces, from which networks cut regions."""
+
+from __future__ import annotations
+
+from realtime_mer.candidate_frames import Recipe
+
+RECIPES: dict[str, Recipe] = {}
+"""Every recipe of this kind by name."""

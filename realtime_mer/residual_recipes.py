@@ -1,0 +1,8 @@
+"""Residual sums and flow as pictures: what CropNet reads."""
+
+from __future__ import annotations
+
+from realtime_mer.candidate_frames import Recipe
+
+RECIPES: dict[str, Recipe] = {}
+"""Every recipe of this kind by name."""
