@@ -31,7 +31,7 @@ HALF_AGREEMENT = 0.995
 """Least share of equal labels in half precision that goes without a warning."""
 GOLDEN = 64
 """Samples kept in a package. More check an engine more thoroughly, and take space and time."""
-AT_ONCE = 256
+AT_ONCE = 16
 """Samples that torch and ONNX Runtime answer at once."""
 _log = logging.getLogger(__name__)
 
