@@ -9,10 +9,10 @@ from typing import Any
 from engines.backend import EngineError, check_precision
 from engines.cache import EngineStore, Entry
 from engines.compiled import Progress, StoredPlans, compiled_backend
+from engines.nvidia.tensorrt_flavour import installed_flavours, load_flavour
 from engines.opening import known, open_engine, survey
 from engines.package import Package
 from engines.spec import FLAVOURS, GENERATIONS, BuildSpec
-from engines.tensorrt_flavour import installed_flavours, load_flavour
 from engines.verify import Agreement, verify_backend
 
 HALF_ONLY = ("sm75",)
@@ -174,7 +174,7 @@ def fresh_here() -> Callable[[BuildSpec], bool]:
             continue
     gpu = None
     if any(probe.usable for probe in survey() if probe.engine in FLAVOURS):
-        from engines.cuda import find_gpu
+        from engines.nvidia.cuda import find_gpu
 
         gpu = find_gpu()
 
@@ -206,7 +206,7 @@ def _flavour(engine: str, usable: dict[str, bool], ahead: bool) -> str:
 
 def _for_this_gpu(package: Package, flavour: str, precision: str, plans: StoredPlans) -> Built:
     """Compile for the GPU at hand, run it, hold it against the reference."""
-    from engines.cuda import find_gpu
+    from engines.nvidia.cuda import find_gpu
 
     if precision == "auto":
         half = flavour == "tensorrt-rtx" and find_gpu().capability in HALF_ONLY

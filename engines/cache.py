@@ -17,9 +17,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from engines import private_folder
 from engines.backend import EngineError
-from engines.manifest import (
+from engines.spec import PROFILES, BuildSpec
+from engines.store import private_folder
+from engines.store.folder import StoreFolder
+from engines.store.manifest import (
     MANIFEST,
     PLAN,
     Entry,
@@ -30,8 +32,6 @@ from engines.manifest import (
     read_plan,
     read_whole,
 )
-from engines.spec import PROFILES, BuildSpec
-from engines.store_folder import StoreFolder
 
 __all__ = ["EngineStore", "Entry"]
 

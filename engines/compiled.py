@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from engines.backend import PRECISIONS, Backend, EngineError
 from engines.cache import EngineStore, Entry
+from engines.nvidia.tensorrt_build import build_plan
 from engines.package import Package
 from engines.spec import BuildSpec
 from engines.tensorrt_backend import TensorRtBackend
-from engines.tensorrt_build import build_plan
 from engines.verify import Agreement, require, verify_backend
 
 Progress = Callable[[str, int, int], None]

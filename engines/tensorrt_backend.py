@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.backend import EngineError, check_batch, check_precision
-from engines.cuda import CudaRuntime, Gpu, check, find_gpu, load_cuda
+from engines.nvidia.cuda import CudaRuntime, Gpu, check, find_gpu, load_cuda
+from engines.nvidia.tensorrt_flavour import Flavour, load_flavour
+from engines.nvidia.tensorrt_lane import BATCHES
+from engines.nvidia.tensorrt_session import PlanRefusedError, TensorRtSession
 from engines.package import Package
 from engines.spec import FLAVOURS, BuildSpec
-from engines.tensorrt_flavour import Flavour, load_flavour
-from engines.tensorrt_lane import BATCHES
-from engines.tensorrt_session import PlanRefusedError, TensorRtSession
 
 
 class PlanSource(Protocol):

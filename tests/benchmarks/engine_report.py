@@ -41,7 +41,7 @@ def machine(threads: int) -> dict[str, Any]:
 
 def gpu_facts() -> dict[str, str]:
     """Return name, capability and driver of the GPU; ``why`` if there is none to use."""
-    from engines.cuda import find_gpu
+    from engines.nvidia.cuda import find_gpu
 
     try:
         gpu = find_gpu()

@@ -123,7 +123,7 @@ def _resident() -> int:
 
 def _gpu_used() -> int:
     """Return bytes of the GPU that are taken, by anybody; makes CUDA's own share beforehand."""
-    from engines.cuda import check, load_cuda
+    from engines.nvidia.cuda import check, load_cuda
 
     cuda = load_cuda()
     free, total = check(cuda, cuda.cudaMemGetInfo(), "ask how much memory is free")

@@ -13,9 +13,9 @@ from engines import EngineError
 from engines.building import build_engines, fresh_here, verify_engines
 from engines.cache import EngineStore
 from engines.compiled import StoredPlans, built_backends
+from engines.nvidia.tensorrt_flavour import load_flavour
 from engines.opening import _driver_here
 from engines.spec import GENERATIONS, BuildSpec
-from engines.tensorrt_flavour import load_flavour
 
 pytest.importorskip("tensorrt_rtx")
 without_gpu = pytest.mark.skipif(_driver_here(), reason="there is an NVIDIA driver here")
@@ -167,7 +167,7 @@ from engines import load_package
 from engines.cache import EngineStore
 from engines.compiled import StoredPlans
 from engines.spec import BuildSpec
-from engines.tensorrt_flavour import load_flavour
+from engines.nvidia.tensorrt_flavour import load_flavour
 package = load_package({str(tiny.folder)!r})
 spec = BuildSpec(package.card.sha256, "tensorrt-rtx", load_flavour("tensorrt-rtx").version, "fp32", ("sm89",))
 store = EngineStore(Path({str(store.folder)!r}), Path({str(store.key_folder)!r}))

@@ -5,14 +5,14 @@ import logging
 import numpy as np
 import pytest
 
-import engines.cuda
+import engines.nvidia.cuda
 from engines import DeviceLostError, EngineError
 from engines.keep_alive import KeepAlive
 from engines.onnx_backend import OnnxBackend
 from engines.tensorrt_backend import TensorRtBackend
 from tests.engines.conftest import SHAPE, tiny_reference
-from tests.engines.stand_in_gpu import Error, StandInCuda
-from tests.engines.stand_in_tensorrt import StandInPlans, StandInTensorRt
+from tests.engines.nvidia.stand_in_gpu import Error, StandInCuda
+from tests.engines.nvidia.stand_in_tensorrt import StandInPlans, StandInTensorRt
 
 
 def batch_of(count: int) -> np.ndarray:
@@ -21,7 +21,7 @@ def batch_of(count: int) -> np.ndarray:
 
 @pytest.fixture
 def cuda(tmp_path, monkeypatch) -> StandInCuda:
-    monkeypatch.setattr(engines.cuda, "DRIVER_FILE", tmp_path / "version")
+    monkeypatch.setattr(engines.nvidia.cuda, "DRIVER_FILE", tmp_path / "version")
     return StandInCuda()
 
 

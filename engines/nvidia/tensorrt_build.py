@@ -12,8 +12,8 @@ from collections.abc import Callable
 from typing import Any
 
 from engines.backend import EngineError
+from engines.nvidia.tensorrt_flavour import Flavour, Heard, listening, load_flavour, trt_logger
 from engines.spec import BuildSpec
-from engines.tensorrt_flavour import Flavour, Heard, listening, load_flavour, trt_logger
 
 
 class BuildStopped(EngineError):

@@ -15,8 +15,8 @@ from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
 from engines.backend import EngineError
-from engines.private_folder import check_private, read_private
 from engines.spec import BuildSpec
+from engines.store.private_folder import check_private, read_private
 
 FORMAT = 1
 PLAN, MANIFEST = "engine.plan", "manifest.json"

@@ -12,9 +12,9 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from engines import file_lock, private_folder
 from engines.backend import EngineError
-from engines.manifest import Entry, Manifest, bad_entry, good_entry
+from engines.store import file_lock, private_folder
+from engines.store.manifest import Entry, Manifest, bad_entry, good_entry
 
 FOLDER_VARIABLE, KEY_VARIABLE = "MER_ENGINE_CACHE", "MER_ENGINE_KEY_DIR"
 _TURN = ".turn.lock"

@@ -9,7 +9,7 @@ from pathlib import Path
 from engines.cache import EngineStore
 from engines.spec import BuildSpec
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 SPEC = BuildSpec("a" * 64, "tensorrt-rtx", "1.7.1.116", "fp16", ("sm89",))
 PREAMBLE = f"""
 import os, resource, signal, sys

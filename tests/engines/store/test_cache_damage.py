@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from engines import EngineError
 from engines.cache import EngineStore
-from engines.manifest import MANIFEST, PLAN, Manifest, RefusedError, _sign, parse_manifest
 from engines.spec import BuildSpec
+from engines.store.manifest import MANIFEST, PLAN, Manifest, RefusedError, _sign, parse_manifest
 
 PLAN_BYTES = bytes(range(256)) * 8
 SPEC = BuildSpec("a" * 64, "tensorrt-rtx", "1.7.1.116", "fp16", ("sm89",))

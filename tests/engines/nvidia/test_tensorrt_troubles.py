@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-import engines.cuda
+import engines.nvidia.cuda
 from engines import DeviceLostError, EngineError
-from engines.tensorrt_lane import BATCHES
+from engines.nvidia.tensorrt_lane import BATCHES
 from tests.engines.conftest import SHAPE, tiny_reference
-from tests.engines.stand_in_gpu import Error, StandInCuda
-from tests.engines.stand_in_tensorrt import (
+from tests.engines.nvidia.stand_in_gpu import Error, StandInCuda
+from tests.engines.nvidia.stand_in_tensorrt import (
     PLAN,
     StandInTensorRt,
     backend_of,
@@ -25,7 +25,7 @@ def flavour(request) -> str:
 
 @pytest.fixture
 def cuda(tmp_path, monkeypatch) -> StandInCuda:
-    monkeypatch.setattr(engines.cuda, "DRIVER_FILE", tmp_path / "version")
+    monkeypatch.setattr(engines.nvidia.cuda, "DRIVER_FILE", tmp_path / "version")
     return StandInCuda()
 
 
@@ -218,7 +218,7 @@ def _raise(*given):
     ],
 )
 def test_what_a_context_refuses_is_told(tiny, trt, cuda, monkeypatch, method, answer, message):
-    monkeypatch.setattr(f"tests.engines.stand_in_tensorrt._Context.{method}", answer)
+    monkeypatch.setattr(f"tests.engines.nvidia.stand_in_tensorrt._Context.{method}", answer)
     backend = backend_of(tiny, trt)
     with pytest.raises(EngineError, match=message) as told:
         backend.open()

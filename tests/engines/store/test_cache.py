@@ -10,8 +10,8 @@ import pytest
 
 from engines import EngineError
 from engines.cache import EngineStore
-from engines.manifest import MANIFEST, PLAN
 from engines.spec import BuildSpec
+from engines.store.manifest import MANIFEST, PLAN
 
 PLAN_BYTES = bytes(range(256)) * 8
 SPEC = BuildSpec("a" * 64, "tensorrt-rtx", "1.7.1.116", "fp16", ("sm89",))

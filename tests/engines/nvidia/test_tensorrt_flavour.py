@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from engines import tensorrt_flavour
 from engines.backend import EngineError
-from engines.tensorrt_flavour import installed_flavours, listening, load_flavour, trt_logger
+from engines.nvidia import tensorrt_flavour
+from engines.nvidia.tensorrt_flavour import installed_flavours, listening, load_flavour, trt_logger
 
 RTX = "tensorrt-rtx"
 WORKING = "class Builder: pass\nRuntime = ILogger = Builder\n"
@@ -38,8 +38,8 @@ class TestLoading:
 
     def test_looking_is_not_loading(self):
         code = (
-            "import sys, engines.tensorrt_build\n"
-            "from engines.tensorrt_flavour import installed_flavours\n"
+            "import sys, engines.nvidia.tensorrt_build\n"
+            "from engines.nvidia.tensorrt_flavour import installed_flavours\n"
             f"assert {RTX!r} in installed_flavours()\n"
             "assert not [m for m in sys.modules if m.startswith('tensorrt')], sys.modules\n"
             "assert not {'torch', 'onnx'} & set(sys.modules)\n"
@@ -140,7 +140,7 @@ class TestLogger:
 
     def test_nothing_reaches_the_terminal(self):
         code = (
-            "from engines.tensorrt_flavour import load_flavour, trt_logger\n"
+            "from engines.nvidia.tensorrt_flavour import load_flavour, trt_logger\n"
             f"flavour = load_flavour({RTX!r})\n"
             "for kind in ('INFO', 'WARNING', 'ERROR'):\n"
             "    trt_logger(flavour).log(getattr(flavour.module.ILogger.Severity, kind), kind)\n"

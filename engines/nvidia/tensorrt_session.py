@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.backend import DeviceLostError, EngineError
-from engines.cuda import CudaRuntime, check
-from engines.cuda_pieces import DeviceBuffer, PinnedArray, Stream
+from engines.nvidia.cuda import CudaRuntime, check
+from engines.nvidia.cuda_pieces import DeviceBuffer, PinnedArray, Stream
+from engines.nvidia.tensorrt_flavour import Flavour, listening, trt_logger
+from engines.nvidia.tensorrt_lane import BATCHES, Lane
 from engines.package import Card, Package
 from engines.spec import BuildSpec
-from engines.tensorrt_flavour import Flavour, listening, trt_logger
-from engines.tensorrt_lane import BATCHES, Lane
 
 _DTYPES = {"FLOAT": "float32", "HALF": "float16", "UINT8": "uint8"}
 _NO_ROOM = 2

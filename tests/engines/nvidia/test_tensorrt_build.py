@@ -14,9 +14,9 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from engines.backend import EngineError
+from engines.nvidia.tensorrt_build import BuildStopped, build_plan, known_targets, plain_fp32
+from engines.nvidia.tensorrt_flavour import load_flavour, trt_logger
 from engines.spec import GENERATIONS, BuildSpec
-from engines.tensorrt_build import BuildStopped, build_plan, known_targets, plain_fp32
-from engines.tensorrt_flavour import load_flavour, trt_logger
 from tests.engines.conftest import tiny_onnx, tiny_scored_onnx
 
 TAKES_FP32 = ("sm80", "sm86", "sm89", "sm120")

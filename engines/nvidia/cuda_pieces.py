@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from engines.cuda import CudaRuntime, check
+from engines.nvidia.cuda import CudaRuntime, check
 
 NON_BLOCKING = 1
 """A stream that does not wait for the default one (``cudaStreamNonBlocking``)."""

@@ -9,9 +9,9 @@ from dataclasses import replace
 import pytest
 
 from engines.cache import EngineStore
-from engines.file_lock import hold
-from engines.private_folder import read_secret
-from tests.engines import store_process
+from engines.store.file_lock import hold
+from engines.store.private_folder import read_secret
+from tests.engines.store import store_process
 
 SPEC = store_process.SPEC
 

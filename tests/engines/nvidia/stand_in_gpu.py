@@ -57,7 +57,7 @@ class _Graph(int):
 
 
 class StandInCuda:
-    """What ``engines.cuda.CudaRuntime`` asks for, on numpy buffers.
+    """What ``engines.nvidia.cuda.CudaRuntime`` asks for, on numpy buffers.
 
     Attributes
     ----------

@@ -9,22 +9,22 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-import engines.cuda
+import engines.nvidia.cuda
 from engines import EngineError, write_package
+from engines.nvidia.tensorrt_lane import BATCHES
 from engines.onnx_backend import OnnxBackend
 from engines.spec import FLAVOURS, BuildSpec
 from engines.tensorrt_backend import TensorRtBackend
-from engines.tensorrt_lane import BATCHES
 from tests.engines.conftest import SHAPE, tiny_card, tiny_onnx, tiny_reference
-from tests.engines.stand_in_gpu import StandInCuda
-from tests.engines.stand_in_tensorrt import (
+from tests.engines.nvidia.stand_in_gpu import StandInCuda
+from tests.engines.nvidia.stand_in_tensorrt import (
     SCRATCH,
     StandInPlans,
     StandInTensorRt,
     backend_of,
     batch_of,
 )
-from tests.engines.test_cuda import has_gpu, needs_gpu, without_driver
+from tests.engines.nvidia.test_cuda import has_gpu, needs_gpu, without_driver
 
 SIZES = [0, 1, 2, 3, 5, 15, 16, 17, 40]
 ALLOCATING = {"cudaMalloc", "cudaHostAlloc", "cudaStreamCreateWithFlags", "cudaGraphInstantiate"}
@@ -37,7 +37,7 @@ def flavour(request) -> str:
 
 @pytest.fixture
 def cuda(tmp_path, monkeypatch) -> StandInCuda:
-    monkeypatch.setattr(engines.cuda, "DRIVER_FILE", tmp_path / "version")
+    monkeypatch.setattr(engines.nvidia.cuda, "DRIVER_FILE", tmp_path / "version")
     return StandInCuda()
 
 
@@ -287,7 +287,7 @@ class BuiltHere:
         self.refused: list[str] = []
 
     def plan(self, spec, package):
-        from engines.tensorrt_build import build_plan
+        from engines.nvidia.tensorrt_build import build_plan
 
         if self.first is not None:
             plan, self.first = self.first, None
@@ -345,7 +345,7 @@ def test_real_engine_refuses_a_damaged_plan(tiny, real):
 @needs_gpu
 @pytest.mark.parametrize("real", REAL)
 def test_real_engine_opens_again_and_frees_its_memory(tiny, real):
-    cuda = engines.cuda.load_cuda()
+    cuda = engines.nvidia.cuda.load_cuda()
     backend = TensorRtBackend(tiny, real, plans=BuiltHere())
     backend.open().close()
     free = cuda.cudaMemGetInfo()[1]
@@ -356,6 +356,6 @@ def test_real_engine_opens_again_and_frees_its_memory(tiny, real):
 
 def test_a_gpu_is_not_missed():
     """The tests of a real GPU run where NVIDIA's driver shows one."""
-    if not engines.cuda.DRIVER_FILE.exists():
+    if not engines.nvidia.cuda.DRIVER_FILE.exists():
         pytest.skip("no NVIDIA GPU here")
     assert has_gpu()

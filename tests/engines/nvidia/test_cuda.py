@@ -5,11 +5,11 @@ import sys
 import numpy as np
 import pytest
 
-import engines.cuda
+import engines.nvidia.cuda
 from engines import DeviceLostError, EngineError
-from engines.cuda import Gpu, check, find_gpu, load_cuda
-from engines.cuda_pieces import DeviceBuffer, Graph, PinnedArray, Stream
-from tests.engines.stand_in_gpu import Error, StandInCuda
+from engines.nvidia.cuda import Gpu, check, find_gpu, load_cuda
+from engines.nvidia.cuda_pieces import DeviceBuffer, Graph, PinnedArray, Stream
+from tests.engines.nvidia.stand_in_gpu import Error, StandInCuda
 
 
 def has_gpu() -> bool:
@@ -22,7 +22,7 @@ def has_gpu() -> bool:
 
 needs_gpu = pytest.mark.skipif(not has_gpu(), reason="no NVIDIA GPU here")
 without_driver = pytest.mark.skipif(
-    engines.cuda.DRIVER_FILE.exists() or has_gpu(), reason="an NVIDIA driver is here"
+    engines.nvidia.cuda.DRIVER_FILE.exists() or has_gpu(), reason="an NVIDIA driver is here"
 )
 
 
@@ -34,7 +34,7 @@ def cuda() -> StandInCuda:
 @pytest.fixture
 def driver_file(tmp_path, monkeypatch):
     path = tmp_path / "version"
-    monkeypatch.setattr(engines.cuda, "DRIVER_FILE", path)
+    monkeypatch.setattr(engines.nvidia.cuda, "DRIVER_FILE", path)
     return path
 
 
@@ -52,14 +52,14 @@ def test_real_bindings_without_a_driver_say_so():
 def test_real_bindings_have_everything_that_is_used():
     pytest.importorskip("cuda.bindings")
     cuda = load_cuda()
-    for name in engines.cuda.CudaRuntime.__annotations__:
+    for name in engines.nvidia.cuda.CudaRuntime.__annotations__:
         assert hasattr(cuda, name), name
     assert cuda.cudaMemcpyKind.cudaMemcpyHostToDevice is not None
     assert cuda.cudaMemcpyKind.cudaMemcpyDeviceToHost is not None
     assert cuda.cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal is not None
     names = {error.name for error in cuda.cudaError_t}
-    assert names >= engines.cuda.LOST
-    assert names >= set(engines.cuda._ADVICE)
+    assert names >= engines.nvidia.cuda.LOST
+    assert names >= set(engines.nvidia.cuda._ADVICE)
     assert "cudaErrorInsufficientDriver" in names
 
 

@@ -15,11 +15,11 @@ import numpy as np
 import onnxruntime as ort
 
 from engines import Package
+from engines.nvidia.tensorrt_flavour import Flavour
 from engines.spec import PROFILES, BuildSpec
 from engines.tensorrt_backend import TensorRtBackend
-from engines.tensorrt_flavour import Flavour
 from tests.engines.conftest import SHAPE
-from tests.engines.stand_in_gpu import StandInCuda
+from tests.engines.nvidia.stand_in_gpu import StandInCuda
 
 PLAN = b"stand-in plan\n"
 SCRATCH = 512

@@ -6,8 +6,8 @@ import pytest
 
 from engines import EngineError
 from engines.cache import EngineStore
-from engines.manifest import PLAN
-from tests.engines import store_process
+from engines.store.manifest import PLAN
+from tests.engines.store import store_process
 
 SPEC = store_process.SPEC
 
@@ -121,7 +121,7 @@ def test_a_folder_that_cannot_be_made(tmp_path):
 def test_short_of_file_handles_is_no_reason_to_throw_an_engine_away(start, store):
     store.put(SPEC, b"old", "tiny", 1)
     body = """
-from engines import manifest
+from engines.store import manifest
 soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
 def few(path, secret):
     resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from engines.backend import DeviceLostError, EngineError
-from engines.cuda_pieces import Graph
+from engines.nvidia.cuda_pieces import Graph
+from engines.nvidia.tensorrt_flavour import listening
 from engines.spec import BuildSpec
-from engines.tensorrt_flavour import listening
 
 if TYPE_CHECKING:
-    from engines.tensorrt_session import TensorRtSession
+    from engines.nvidia.tensorrt_session import TensorRtSession
 
 BATCHES = (1, 2, 4, 8, 16)
 """Batch sizes that are made ready. More waste less on padding and take longer to open."""

@@ -1,0 +1,1 @@
+"""TensorRT and CUDA: compile a network, and run it on a GPU."""

@@ -1,0 +1,1 @@
+"""Where compiled engines are kept: a private folder, signed manifests, locks."""
