@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from engines.backend import Backend, EngineError, check_precision
 from engines.package import Card
 
-TOLERANCE = {"fp32": 1e-4, "fp16": 2e-2}
+TOLERANCE = {"fp32": 1e-4, "fp16": 5e-2}
 """Largest allowed difference of any one probability or score, by precision."""
 SAME_LABEL = {"fp32": 1.0, "fp16": 0.995}
 """Least share of the clear samples that must get the reference's label, by precision."""
