@@ -16,9 +16,9 @@ from torch import nn
 import realtime_mer
 from engines import load_package
 from engines.half import half_precision
-from engines.spec import GENERATIONS, BuildSpec
 from engines.nvidia.tensorrt_build import build_plan
 from engines.nvidia.tensorrt_flavour import load_flavour
+from engines.spec import GENERATIONS, BuildSpec
 from offline.export import export_module
 from offline.models.torch_zoo import TORCH_MODELS, seeded
 from tests.offline.recurrent_models import LABELS, RECURRENT, recurrent
