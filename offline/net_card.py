@@ -1,4 +1,4 @@
-"""What the card of a network of the bench says: which data, how it learnt, what is not known."""
+"""What the card of a network or system says: which data, how it learnt, what is not known."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from engines import Card
 from offline.adapted_package import Labelled
 from offline.bench.code_version import code_version
 from offline.bench.loso import LosoSettings, Prepared
-from offline.models.registry import PLANES, find_model
+from offline.models.registry import find_model
 from offline.synthesis.tree_truth import is_rendered
 from offline.tasks.protocols import Task
 from realtime_mer.doctor import versions
-from realtime_mer.recipes import FLOW_SIDE
 
 if TYPE_CHECKING:
     from offline.nets.learner import NetLearner
+    from offline.systems.learner import SystemLearner
 
 VERSION = "1"
 LICENCE = "weights learnt from {names}: see the terms of the data they were learnt from"
@@ -24,6 +24,7 @@ SAMPLES = (
     "synthetic: drawn action units on the canonical face, scaled by the recipe; no recording "
     "that was learnt from"
 )
+CLIPS = "synthetic: rendered clips of painted faces through the recipe, rounded; no recording"
 LIMITS = (
     "Learnt from the labelled samples of {names}: at best good for people, cameras, light and "
     "labelling like theirs, and how good is not known from this package. It was never shown a "
@@ -36,8 +37,10 @@ ESTIMATE = (
 )
 
 
-def card_of_network(settings: LosoSettings, prepared: Prepared, learner: NetLearner) -> Card:
-    """Return the card of a network that learnt from everybody.
+def card_of_network(
+    settings: LosoSettings, prepared: Prepared, learner: NetLearner | SystemLearner
+) -> Card:
+    """Return the card of a network or system that learnt from everybody.
 
     It names no person, no sample and no folder.
 
@@ -57,8 +60,8 @@ def card_of_network(settings: LosoSettings, prepared: Prepared, learner: NetLear
         version=VERSION,
         labels=task.labels,
         recipe=entry.recipe,
-        input_name="maps",
-        input_shape=(PLANES[entry.recipe], FLOW_SIDE, FLOW_SIDE),
+        input_name="input" if entry.system else "maps",
+        input_shape=prepared.material.inputs.shape[1:],
         input_dtype="float32",
         output_name="answers",
         licence=LICENCE.format(names=names),
@@ -87,17 +90,18 @@ def _never_shown(task: Task) -> str:
     return f" Never shown, and so hardly ever answered: {', '.join(absent)}." if absent else ""
 
 
-def _training(settings: LosoSettings, prepared: Prepared, learner: NetLearner) -> dict[str, Any]:
+def _training(
+    settings: LosoSettings, prepared: Prepared, learner: NetLearner | SystemLearner
+) -> dict[str, Any]:
     task, entry = prepared.task, find_model(settings.model)
     people, count = len(set(task.groups)), len(task.samples)
     labels = tuple(label for _, label in task.rows)
     told = Labelled(settings.dataset, task.name, task.samples, labels)
     rendered = " The faces are rendered." if is_rendered(settings.root) else ""
-    begun = " Begun with the bundled recogniser's weights." if learner.start else ""
     return {
-        "data": f"Network {settings.model}, learnt from {count} labelled "
-        f"samples of {people} subjects of {_names(task)} ({task.name}), nobody left out."
-        f"{rendered}{begun}",
+        "data": f"{'System' if entry.system else 'Network'} {settings.model}, learnt from "
+        f"{count} labelled samples of {people} subjects of {_names(task)} ({task.name}), nobody "
+        f"left out.{rendered}{_begun(learner)}",
         "dataset": settings.dataset,
         "protocol": task.name,
         "subjects": people,
@@ -107,13 +111,37 @@ def _training(settings: LosoSettings, prepared: Prepared, learner: NetLearner) -
         "sample ids sha256": told.digest,
         "source": entry.source,
         "choices": entry.choices,
-        "golden samples": SAMPLES,
+        "golden samples": CLIPS if entry.system else SAMPLES,
         "seed": settings.seeds[0],
-        "epochs": learner.plan.epochs,
-        "plan": asdict(learner.plan),
+        **_plans(learner, task.labels),
         "command": f"mer train {settings.model} {_options(settings)} --out PACKAGE",
         "code": code_version(),
         **versions(("numpy", "torch", "onnx", "onnxruntime", "realtime-mer")),
+    }
+
+
+def _begun(learner: NetLearner | SystemLearner) -> str:
+    """Say which weights it began with, if any."""
+    from offline.nets.learner import NetLearner
+
+    if not learner.start:
+        return ""
+    if isinstance(learner, NetLearner):
+        return " Begun with the bundled recogniser's weights."
+    return f" Begun with weights of SHA-256 {learner.start_sha256}."
+
+
+def _plans(learner: NetLearner | SystemLearner, labels: tuple[str, ...]) -> dict[str, Any]:
+    """Return how it was trained, stage by stage where it is a system."""
+    from offline.nets.learner import NetLearner
+
+    if isinstance(learner, NetLearner):
+        return {"epochs": learner.plan.epochs, "plan": asdict(learner.plan)}
+    stages = learner.found.stages(labels)
+    return {
+        "epochs": stages[-1].plan.epochs,
+        "plan": {stage.name: asdict(stage.plan) for stage in stages},
+        "system": repr(learner.found),
     }
 
 

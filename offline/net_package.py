@@ -1,8 +1,11 @@
-"""A network of the bench, trained on a whole data set, as a model package.
+"""A network or system of the bench, trained on a whole data set, as a model package.
 
 It learns as for ``mer loso``, with nobody left out. What answers in a fold around the network, the
 mean of a map and its mirror image, the share of the class balance that is believed and the
 softmax, goes into the ONNX file, so that the package says what the bench's learner would.
+
+Beside the ONNX file of a system lie its weights by name, for a training to begin with
+(``mer train NAME --start PACKAGE``).
 
 What leaves the recordings is the weights: the golden samples are synthetic, and the card counts
 people and samples and names none; of the sample names it keeps a hash.
@@ -10,14 +13,12 @@ people and samples and names none; of the sample names it keeps a hash.
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import MappingProxyType
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -25,10 +26,11 @@ from torch import Tensor, nn
 
 from engines import Card, EngineError, Package, PackageError
 from offline.adapted_package import refuse_package
-from offline.bench.learning import Material
+from offline.bench.learning import Learner, Material
 from offline.bench.loso import LosoSettings, Prepared, learner_of, prepare
 from offline.bench.progress import StageProgress, silent
-from offline.export import write_model
+from offline.export import Answering, write_model
+from offline.golden_inputs import golden_clips, synthetic_inputs
 from offline.learners.class_balance import believing
 from offline.models.flow_cnn import mirrored
 from offline.models.registry import MODELS, find_model
@@ -39,15 +41,11 @@ from offline.nets.modules import module_of
 from offline.nets.plan import key_of
 from offline.nets.pretrained import start_weights
 from offline.nets.training import Fit, Run
-from offline.synthesis.aligned_faces import Face
-from offline.synthesis.conditions import Conditions
-from offline.synthesis.skin_motion import draw_expression
+from offline.systems.learner import SystemLearner
+from offline.systems.weights import WEIGHTS, packed, sha256_of, write_weights
 from offline.tasks.protocols import Task, find_protocol
 from realtime_mer.errors import ConfigError, ModelError, OutputError
 from realtime_mer.events import EMOTIONS
-from realtime_mer.face.topology import CROP, canonical_crop_xy
-from realtime_mer.motion.flow import HALF, face_mask
-from realtime_mer.recipes import flow_map, flow_strain_map
 
 Float = NDArray[np.float32]
 
@@ -55,12 +53,6 @@ EVERYBODY = "everybody"
 """Stands where a fold has the name of who is left out, and seeds what is drawn."""
 TRAINING, EXPORT = "training", "export"
 """Stages of the work that have no steps to tell; ``inputs`` comes before them."""
-GOLDEN = 48
-"""Synthetic samples that engines are held against."""
-MAPS: Mapping[str, Callable[[Float], Float]] = MappingProxyType(
-    {"onset_apex_flow": flow_map, "onset_apex_strain": flow_strain_map}
-)
-"""Recipe → what it makes of dense motion, (320, 320, 2) in inter-ocular distances."""
 
 
 class Judging(nn.Module):
@@ -129,13 +121,15 @@ def train_package(
     epochs: int | None = None,
     inputs_dir: str | os.PathLike[str] | None = None,
     progress: StageProgress = silent,
+    device: str = "cpu",
+    start: str | os.PathLike[str] = "",
 ) -> Trained:
-    """Train a network of the bench on a whole data set and write it as a model package.
+    """Train a network or system of the bench on a whole data set and write it as a model package.
 
     Parameters
     ----------
     model
-        Name of a network in ``models.registry.MODELS``.
+        Name of a network or system in ``models.registry.MODELS``.
     dataset, root
         Name of the data set and the folder that holds it.
     out_dir
@@ -150,7 +144,12 @@ def train_package(
     inputs_dir
         Folder of inputs read before, such as that of a run of ``mer loso``; none is kept if None.
     progress
-        Called with the stage (``inputs``, ``TRAINING``, ``EXPORT``), how much is done and of what.
+        Called with the stage (``inputs``, ``TRAINING`` with the name of the system's own stage if
+        it is one, ``EXPORT``), how much is done and of what.
+    device
+        ``cpu`` or ``cuda``.
+    start
+        For systems: package or file of weights to begin with; empty draws them.
 
     Raises
     ------
@@ -160,7 +159,8 @@ def train_package(
         A name is unknown, the model is no network, the protocol does not fit, or only one person
         or one class is there.
     ModelError
-        The network cannot be exported, or answers otherwise in ONNX Runtime.
+        The network cannot be exported, or answers otherwise in ONNX Runtime; or ``start`` is of
+        another system.
     OutputError
         ``out_dir`` holds a package or cannot be written; found out before the work.
     """
@@ -171,20 +171,58 @@ def train_package(
     out = Path(out_dir)
     refuse_package(out)
     check_writable(out)
-    settings = LosoSettings(dataset, Path(root), model, protocol, (seed,), epochs=epochs)
+    settings = LosoSettings(
+        dataset, Path(root), model, protocol, (seed,), epochs=epochs, device=device
+    )
+    begun = str(start)
+    if begun:
+        _check_start(model, begun)
     with TemporaryDirectory(prefix="mer-inputs-") as scratch:
         prepared = prepare(settings, Path(inputs_dir or scratch), progress)
     _check_counts(prepared.task)
     learner = learner_of(settings, prepared.task)
-    assert isinstance(learner, NetLearner)
-    progress(TRAINING, 0, 1)
-    weights = fit_everybody(learner, prepared.material, seed)
-    progress(TRAINING, 1, 1)
-    card = card_of_network(settings, prepared, learner)
-    progress(EXPORT, 0, 1)
-    package = _written(out, judging(learner, prepared.material, weights), card)
-    progress(EXPORT, 1, 1)
+    if isinstance(learner, SystemLearner):
+        learner = replace(learner, start=begun, start_sha256="")
+        package = _system_package(out, settings, prepared, learner, progress)
+    else:
+        package = _network_package(out, settings, prepared, learner, progress)
     return Trained(package, prepared, left_out(prepared), estimate_command(settings))
+
+
+def _network_package(
+    out: Path, settings: LosoSettings, prepared: Prepared, learner: Learner, tell: StageProgress
+) -> Package:
+    assert isinstance(learner, NetLearner)
+    tell(TRAINING, 0, 1)
+    weights = fit_everybody(learner, prepared.material, settings.seeds[0])
+    tell(TRAINING, 1, 1)
+    card = card_of_network(settings, prepared, learner)
+    tell(EXPORT, 0, 1)
+    module = judging(learner, prepared.material, weights)
+    package = _written(out, module, card, synthetic_inputs(card.recipe))
+    tell(EXPORT, 1, 1)
+    return package
+
+
+def _system_package(
+    out: Path,
+    settings: LosoSettings,
+    prepared: Prepared,
+    learner: SystemLearner,
+    tell: StageProgress,
+) -> Package:
+    def told(stage: str, done: int, total: int) -> None:
+        tell(f"{TRAINING}: {stage}", done, total)
+
+    module = learner.trained(prepared.material, EVERYBODY, settings.seeds[0], told)
+    tell(EXPORT, 0, 1)
+    weights = packed(module.state_dict(), prepared.task.labels)
+    card = card_of_network(settings, prepared, learner)
+    card.training["weights sha256"] = hashlib.sha256(weights).hexdigest()
+    package = _written(out, Answering(module), card, golden_clips(card.recipe))
+    write_weights(out / WEIGHTS, weights)
+    tell(EXPORT, 1, 1)
+    return package
 
 
 def fit_everybody(learner: NetLearner, material: Material, seed: int) -> Weights:
@@ -212,28 +250,24 @@ def judging(learner: NetLearner, material: Material, weights: Weights) -> Judgin
     return Judging(net, lean, plan.mirror_test)
 
 
-def synthetic_inputs(recipe: str, count: int = GOLDEN, seed: int = 0) -> Float:
-    """Draw inputs of a recipe that show nobody, (count, planes, 28, 28): ``EMOTIONS`` in turns."""
-    rng = np.random.default_rng(seed)
-    face = Face(np.zeros((HALF, HALF), np.float32), canonical_crop_xy())
-    drawn = []
-    for number in range(count):
-        emotion = EMOTIONS[number % len(EMOTIONS)]
-        skin = draw_expression(emotion, face, rng, Conditions()).field
-        motion = cv2.resize(skin, (CROP, CROP), interpolation=cv2.INTER_LINEAR)
-        drawn.append(MAPS[recipe](np.asarray(motion * face_mask()[..., None], np.float32)))
-    return np.stack(drawn)
-
-
 def _check_network(model: str) -> None:
-    if find_model(model).net:
+    entry = find_model(model)
+    if entry.net or entry.system:
         return
-    known = ", ".join(name for name, entry in MODELS.items() if entry.net)
+    known = ", ".join(name for name, each in MODELS.items() if each.net or each.system)
     raise ConfigError(
         f"model {model} is no single network, and only these become packages: {known}. `mer adapt` "
         "fits the bundled recogniser to labelled recordings; `mer train default` trains it anew "
         "from synthetic motion"
     )
+
+
+def _check_start(model: str, start: str) -> None:
+    """Refuse what cannot be read, or a model that begins with its own weights."""
+    if not find_model(model).system:
+        known = ", ".join(name for name, entry in MODELS.items() if entry.system)
+        raise ConfigError(f"--start is for systems ({known}); {model} is none: leave it out")
+    sha256_of(start)
 
 
 def _check_classes(protocol: str) -> None:
@@ -254,9 +288,9 @@ def _check_counts(task: Task) -> None:
         )
 
 
-def _written(out: Path, module: nn.Module, card: Card) -> Package:
+def _written(out: Path, module: nn.Module, card: Card, inputs: Float) -> Package:
     try:
-        return write_model(out, module, card, synthetic_inputs(card.recipe))
+        return write_model(out, module, card, inputs)
     except (EngineError, PackageError) as error:
         raise ModelError(str(error)) from error
     except OSError as error:

@@ -28,13 +28,14 @@ TOLD = 10
 
 
 class _Models(TyperGroup):
-    """`default`, and every network of the bench, looked up when it is asked for."""
+    """`default`, and every network and system of the bench, looked up when it is asked for."""
 
     # Typer ≥ 0.2x carries its own click, older ones use the package: ``Any`` serves both.
     def list_commands(self, ctx: Any) -> list[str]:
         from offline.models.registry import MODELS
 
-        return super().list_commands(ctx) + [name for name, each in MODELS.items() if each.net]
+        trained = [name for name, each in MODELS.items() if each.net or each.system]
+        return super().list_commands(ctx) + trained
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         own = super().get_command(ctx, cmd_name)
@@ -120,13 +121,23 @@ def network(
         Path | None,
         typer.Option(help="Folder of inputs read before, as by mer loso.", show_default="none"),
     ] = None,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    start: Annotated[
+        Path | None,
+        typer.Option(
+            help="Package or weights to begin with, for systems; same network.",
+            show_default="drawn weights",
+        ),
+    ] = None,
 ) -> None:
     """Train a network of the bench, named by the command, on a whole data set."""
     from offline.net_package import train_package
 
     model = str(context.info_name)
     with _stages() as tell:
-        found = train_package(model, dataset, root, out, protocol, seed, epochs, inputs, tell)
+        found = train_package(
+            model, dataset, root, out, protocol, seed, epochs, inputs, tell, device, start or ""
+        )
     print_trained(found, Console())
 
 

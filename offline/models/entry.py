@@ -18,6 +18,20 @@ FLOW, STRAIN = "onset_apex_flow", "onset_apex_strain"
 PLANES = {FLOW: 2, STRAIN: 3}
 
 
+def system_learner(name: str) -> MakeLearner:
+    """Return what makes the learner of a system in ``offline.systems.registry``.
+
+    The system is looked up when a learner is made, so that a list of models needs no torch.
+    """
+
+    def make(classes: tuple[str, ...], exclusive: bool) -> Learner:
+        from offline.systems.learner import SystemLearner
+
+        return SystemLearner(name, classes)
+
+    return make
+
+
 @dataclass(frozen=True, slots=True)
 class ModelEntry:
     """A model of the bench.

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from offline.nets.rexnet import pointwise, rexnet_trunk, tail_channels
+from offline.nets.rexnet import REXNET, TrunkPlan, pointwise, rexnet_trunk, tail_channels
 
 SIDE, VIEW = 320, 160
 """Sides of the picture and of each view."""
@@ -55,13 +55,16 @@ class CroppedPyramid(nn.Module):
     ----------
     pyramid
         False leaves view 0 alone (the paper's "without GCOP").
+    side
+        Of the picture, even; views have half of it, and places shrink alike.
     """
 
     kernel: Tensor
 
-    def __init__(self, pyramid: bool = True) -> None:
+    def __init__(self, pyramid: bool = True, side: int = SIDE) -> None:
         super().__init__()
-        starts = corners(SIDE) if pyramid else ()
+        self.view = side // 2
+        starts = corners(side, self.view) if pyramid else ()
         self.places = tuple((top, left) for top in starts for left in starts)
         taps = torch.tensor(BINOMIAL)
         self.register_buffer("kernel", torch.outer(taps, taps).repeat(3, 1, 1, 1), persistent=False)
@@ -71,7 +74,7 @@ class CroppedPyramid(nn.Module):
         mirrored = functional.pad(picture, (2, 2, 2, 2), mode="reflect")
         views = [functional.conv2d(mirrored, self.kernel, stride=2, groups=3)]
         for top, left in self.places:
-            views.append(picture[:, :, top : top + VIEW, left : left + VIEW])
+            views.append(picture[:, :, top : top + self.view, left : left + self.view])
         return torch.stack(views, 1)
 
 
@@ -104,40 +107,59 @@ class CropNet(nn.Module):
     width
         Of the ReXNet: 1.0, 1.3 and 1.5 are published. Higher has more channels everywhere and
         costs about its square.
+    plan
+        Of the extractor; the published one, but for tests.
+    shrink
+        Each so many pixels along a side become one, their mean, before anything else.
 
     Attributes
     ----------
     extractor
         What ``rexnet.load_trunk`` fills with weights learnt on ImageNet.
+    positions
+        (9, 24) for the places of views 1 to 9; None without the pyramid.
     """
 
     shift: Tensor
     scale: Tensor
+    positions: nn.Parameter | None
 
-    def __init__(self, classes: int, pyramid: bool = True, width: float = WIDTH) -> None:
+    def __init__(
+        self,
+        classes: int,
+        pyramid: bool = True,
+        width: float = WIDTH,
+        plan: TrunkPlan = REXNET,
+        shrink: int = 1,
+    ) -> None:
         super().__init__()
+        self.shrink = shrink
         std = torch.tensor(IMAGENET_STD).reshape(1, 3, 1, 1)
         mean = torch.tensor(IMAGENET_MEAN).reshape(1, 3, 1, 1)
         self.register_buffer("scale", 1 / std, persistent=False)
         self.register_buffer("shift", -mean / std, persistent=False)
-        self.views = CroppedPyramid(pyramid)
+        self.views = CroppedPyramid(pyramid, SIDE // shrink)
         places = len(self.views.places)
-        self.extractor, channels = rexnet_trunk(width)
-        wide = tail_channels(width)
+        self.extractor, channels = rexnet_trunk(width, plan)
+        wide = tail_channels(width, plan)
         self.head = nn.Sequential(
             *pointwise(channels, wide), nn.SiLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
             nn.Linear(wide, FEATURES),
         )  # fmt: skip
-        self.positions = nn.Parameter(torch.randn(places, FEATURES) * POSITION_VARIANCE**0.5)
+        drawn = torch.randn(places, FEATURES) * POSITION_VARIANCE**0.5
+        self.positions = nn.Parameter(drawn) if places else None
         self.classes = nn.Linear((1 + places) * FEATURES, classes)
 
     def forward(self, picture: Tensor) -> Tensor:
         """Return the logits."""
+        if self.shrink > 1:
+            picture = functional.avg_pool2d(picture, self.shrink)
         views = self.views(picture * self.scale + self.shift)
         described = self.head(self.extractor(views.flatten(0, 1)))
         described = described.unflatten(0, (-1, 1 + len(self.views.places)))
-        placed = described + functional.pad(self.positions, (0, 0, 1, 0))
-        logits: Tensor = self.classes(placed.flatten(1))
+        if self.positions is not None:
+            described = described + functional.pad(self.positions, (0, 0, 1, 0))
+        logits: Tensor = self.classes(described.flatten(1))
         return logits
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import pickle
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -17,11 +18,33 @@ from torch import Tensor, nn
 
 from realtime_mer.errors import ModelError
 
-STEM, FIRST, GROWTH, TAIL = 32, 16, 180, 1280
-"""Channels at width 1: of the stem, of the first block, added up to the last block, and of the
-convolution behind it."""
-STAGES = ((1, 1, False), (2, 2, False), (2, 2, True), (3, 2, True), (3, 1, True), (5, 2, True))
-"""(Blocks, stride of the first of them, whether channels are weighed by what they hold)."""
+
+@dataclass(frozen=True, slots=True)
+class TrunkPlan:
+    """How large a trunk is, at width 1; more of anything costs time and reads finer.
+
+    Attributes
+    ----------
+    stem, first, growth
+        Channels: of the stem, of the first block, and added in equal steps up to the last block.
+    tail
+        Channels of the convolution behind the trunk.
+    stages
+        (Blocks, stride of the first of them, whether channels are weighed by what they hold).
+    """
+
+    stem: int
+    first: int
+    growth: int
+    tail: int
+    stages: tuple[tuple[int, int, bool], ...]
+
+
+REXNET = TrunkPlan(
+    32, 16, 180, 1280,
+    ((1, 1, False), (2, 2, False), (2, 2, True), (3, 2, True), (3, 1, True), (5, 2, True)),
+)  # fmt: skip
+"""The published sizes."""
 EXPANSION = 6
 """Times by which a block widens inside ("MB6"); the first block does not."""
 SQUEEZE = 12
@@ -84,18 +107,19 @@ class Bottleneck(nn.Module):
         return torch.cat([y[:, : self.kept] + x, y[:, self.kept :]], 1)
 
 
-def channel_plan(width: float) -> tuple[int, ...]:
-    """Return the channels that leave each of the 16 blocks."""
-    blocks = sum(count for count, _, _ in STAGES)
-    return tuple(round((FIRST + GROWTH / blocks * place) * width) for place in range(blocks))
+def channel_plan(width: float, plan: TrunkPlan = REXNET) -> tuple[int, ...]:
+    """Return the channels that leave each block: 16 blocks as published."""
+    blocks = sum(count for count, _, _ in plan.stages)
+    step = plan.growth / blocks
+    return tuple(round((plan.first + step * place) * width) for place in range(blocks))
 
 
-def tail_channels(width: float) -> int:
+def tail_channels(width: float, plan: TrunkPlan = REXNET) -> int:
     """Return the channels of the convolution that follows the trunk."""
-    return int(TAIL * width)
+    return int(plan.tail * width)
 
 
-def rexnet_trunk(width: float = 1.0) -> tuple[nn.Sequential, int]:
+def rexnet_trunk(width: float = 1.0, plan: TrunkPlan = REXNET) -> tuple[nn.Sequential, int]:
     """Return the trunk, (N, 3, H, W) to (N, C, H / 32, W / 32), and C.
 
     Weights are drawn from torch's generator (He et al., ICCV 2015, by outputs).
@@ -104,6 +128,8 @@ def rexnet_trunk(width: float = 1.0) -> tuple[nn.Sequential, int]:
     ----------
     width
         1 or more; factor of all channels.
+    plan
+        Its size at width 1. With other stages than published, H and W shrink by their strides.
 
     Raises
     ------
@@ -112,18 +138,18 @@ def rexnet_trunk(width: float = 1.0) -> tuple[nn.Sequential, int]:
     """
     if not width >= 1:
         raise ModelError(f"width is {width}; give 1 or more, such as 1.0, 1.3 or 1.5")
-    stem = round(STEM * width)
+    stem = round(plan.stem * width)
     layers: list[nn.Module] = [
         nn.Conv2d(3, stem, 3, 2, 1, bias=False), nn.BatchNorm2d(stem), nn.SiLU()
     ]  # fmt: skip
-    plan = channel_plan(width)
+    channels = channel_plan(width, plan)
     inputs, place = stem, 0
-    for count, first_stride, weighed in STAGES:
+    for count, first_stride, weighed in plan.stages:
         for number in range(count):
             stride = 1 if number else first_stride
             expansion = EXPANSION if place else 1
-            layers.append(Bottleneck(inputs, plan[place], expansion, stride, weighed))
-            inputs, place = plan[place], place + 1
+            layers.append(Bottleneck(inputs, channels[place], expansion, stride, weighed))
+            inputs, place = channels[place], place + 1
     trunk = nn.Sequential(*layers)
     for module in trunk.modules():
         if isinstance(module, nn.Conv2d):

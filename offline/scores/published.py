@@ -106,6 +106,14 @@ MEGC2019 = (
         "ARS + CropNet", (0.911, 0.904), (0.855, 0.851), (0.974, 0.979), (0.912, 0.893), _OWN_PAPER
     ),
     Published(
+        "CNN-LSTM",
+        (0.9022, 0.9018),
+        (0.8886, 0.8828),
+        (0.9857, 0.9857),
+        (0.7855, 0.8103),
+        "its own slides (2019); whether the first network learnt inside the folds is not told",
+    ),
+    Published(
         "CNN-LSTM-SE",
         (0.94, 0.93),
         (0.91, 0.91),

@@ -128,9 +128,10 @@ class TreeTruth:
 
 
 def is_rendered(root: str | os.PathLike[str]) -> bool:
-    """Return whether `mer synth dataset` wrote a data set, or a part of a composite."""
-    folder = Path(root)
-    return (folder / FILE).is_file() or any(folder.glob(f"*/{FILE}"))
+    """Return whether `mer synth dataset` wrote a data set, a composite, or a part of one."""
+    folder = Path(root).absolute()
+    beside = any((place / FILE).is_file() for place in (folder, folder.parent))
+    return beside or any(folder.glob(f"*/{FILE}"))
 
 
 def _clip(item: dict[str, Any]) -> TrueClip:

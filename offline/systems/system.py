@@ -117,21 +117,19 @@ class Stage:
 
 
 class System(Protocol):
-    """A published system; a frozen dataclass of its settings, so that it can be sent and hashed.
+    """A published system; a frozen dataclass of its settings, so that it can be sent and hashed."""
 
-    Attributes
-    ----------
-    name
-        As on the command line.
-    recipe
-        Name of what it reads, in ``realtime_mer.recipes``.
-    smoke
-        Small enough for a test: the same blocks with fewer channels, a smaller picture inside.
-    """
+    @property
+    def name(self) -> str:
+        """As on the command line."""
 
-    name: str
-    recipe: str
-    smoke: bool
+    @property
+    def recipe(self) -> str:
+        """Name of what it reads, in ``realtime_mer.recipes``."""
+
+    @property
+    def smoke(self) -> bool:
+        """Whether it is small enough for a test: the same blocks with fewer channels, pooled."""
 
     def build(self, classes: int, shape: tuple[int, ...]) -> nn.Module:
         """Return the network, inputs (N, *shape) float32 to logits (N, classes).

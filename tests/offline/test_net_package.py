@@ -17,18 +17,16 @@ from offline.bench.loso import LosoSettings, prepare
 from offline.bench.progress import silent
 from offline.commands.train_command import print_trained, train_app
 from offline.datasets.registry import open_dataset
+from offline.golden_inputs import GOLDEN, MAPS, synthetic_inputs
 from offline.mirroring import mirrored
 from offline.models.registry import MODELS, PLANES
 from offline.net_card import card_of_network
 from offline.net_package import (
     EVERYBODY,
     EXPORT,
-    GOLDEN,
-    MAPS,
     TRAINING,
     fit_everybody,
     judging,
-    synthetic_inputs,
     train_package,
 )
 from offline.nets.learner import NetLearner
@@ -46,6 +44,7 @@ SUBJECTS = ("sub470811", "s470812", "470813", "470814")
 """Names that no other bytes of a package hold by chance."""
 SEED, EPOCHS = 3, 2
 NETWORKS = [name for name, entry in MODELS.items() if entry.net]
+OTHERS = [name for name, entry in MODELS.items() if not entry.net and not entry.system]
 
 
 @pytest.fixture(scope="module")
@@ -276,7 +275,7 @@ def test_one_class_is_refused(archive, tmp_path):
     assert not (tmp_path / "out" / "card.json").exists()
 
 
-@pytest.mark.parametrize("model", [name for name, entry in MODELS.items() if not entry.net])
+@pytest.mark.parametrize("model", OTHERS)
 def test_only_networks_become_packages(model, tmp_path):
     """Found out before the data set is looked for."""
     said = rf"model {model} is no single network.*ststnet.*`mer adapt`.*`mer train default`"

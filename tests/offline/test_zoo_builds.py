@@ -1,4 +1,7 @@
-"""Every network of the zoo: exported, answers as torch does, compiles for five GPU generations."""
+"""Every network of the zoo: exported, answers as torch does, compiles for five GPU generations.
+
+The published systems are built in their small size, and CropNet in full as well.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,7 @@ from engines.nvidia.tensorrt_flavour import load_flavour
 from engines.spec import GENERATIONS, BuildSpec
 from offline.export import export_module
 from offline.models.torch_zoo import TORCH_MODELS, seeded
+from offline.systems.registry import PUBLISHED
 from tests.offline.recurrent_models import LABELS, RECURRENT, recurrent
 
 BUNDLED = Path(realtime_mer.__file__).parent / "models" / "default"
@@ -28,6 +32,7 @@ TURING = "sm75"
 BATCHES = (1, 3, 4)
 FP32_DIFFERENCE = 1e-4
 FP16_DIFFERENCE = 0.003
+FULL = " in full"
 FP16_DIFFERENCES = {"cropnet": 0.08}
 """Drawn weights leave CropNet sensitive: those of a single-precision one, rounded to half and
 nothing else, move an answer of these samples by 0.055, and the half-precision network by 0.040."""
@@ -55,10 +60,14 @@ def exported(name: str, module: nn.Module, inputs: torch.Tensor, labels: int) ->
     return Exported(name, labels, inputs.numpy(), answers.numpy(), model)
 
 
-def of_the_zoo(name: str) -> Exported:
+def of_the_zoo(name: str, smoke: bool = True) -> Exported:
     model = TORCH_MODELS[name]
     inputs = model.inputs(sum(BATCHES), seed=1)
-    return exported(name, seeded(name, 0), inputs, len(model.labels))
+    return exported(name, seeded(name, 0, smoke), inputs, len(model.labels))
+
+
+def in_full(name: str) -> Exported:
+    return of_the_zoo(name.removesuffix(FULL), smoke=False)
 
 
 def with_a_memory(name: str) -> Exported:
@@ -76,6 +85,7 @@ def bundled(name: str) -> Exported:
 
 CASES: dict[str, Callable[[str], Exported]] = {
     **dict.fromkeys(TORCH_MODELS, of_the_zoo),
+    f"cropnet{FULL}": in_full,
     **dict.fromkeys(RECURRENT, with_a_memory),
     "the bundled package": bundled,
 }
@@ -107,7 +117,8 @@ def plan_of(case: Exported, precision: str, *targets: str) -> bytes:
 def test_the_whole_zoo_is_here():
     assert set(TORCH_MODELS) <= set(CASES)
     assert set(RECURRENT) <= set(CASES)
-    assert min(len(TORCH_MODELS) - 5, len(RECURRENT) - 1) > 0
+    assert set(PUBLISHED) <= set(TORCH_MODELS)
+    assert min(len(TORCH_MODELS) - 15, len(RECURRENT) - 1) > 0
     assert len(GENERATIONS) == 5
 
 

@@ -57,7 +57,12 @@ def learnt(learner, material, jobs, selection="fixed"):
 
 
 def test_the_models_are_these():
-    assert tuple(MODELS) == NAMES
+    assert tuple(name for name, entry in MODELS.items() if not entry.system) == NAMES
+    systems = {name for name, entry in MODELS.items() if entry.system}
+    assert systems >= {
+        "cropnet", "cnn_lstm", "cnn_lstm_se", "stan", "stmn", "dstan", "vggface", "vggface_lstm",
+        "vggface_gru", "vggface_tcn",
+    }  # fmt: skip
     assert all(name == entry.name for name, entry in MODELS.items())
 
 
@@ -137,7 +142,7 @@ def test_cards_are_json_with_words_sizes_and_published_figures():
     assert cards["linear-svm"]["published"] == ""
     reported = [entry.published.method for entry in MODELS.values() if entry.reported]
     assert set(reported) <= {row.method for row in MEGC2019}
-    assert len(reported) == 6
+    assert len(reported) == 10
 
 
 def test_the_manual_has_every_model_with_its_size():

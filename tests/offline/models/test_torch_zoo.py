@@ -8,6 +8,7 @@ from offline.models.flow_cnn import LABELS, SCORES, Deployed, FlowCnn, FlowLinea
 from offline.models.registry import MODELS, PLANES
 from offline.models.torch_zoo import TORCH_MODELS, find_torch_model, seeded
 from offline.nets.answering import Answering
+from offline.systems.registry import PUBLISHED, SYSTEMS
 from realtime_mer.errors import ConfigError
 from realtime_mer.events import EMOTIONS
 from realtime_mer.recipes import RECIPES
@@ -19,14 +20,16 @@ PARAMETERS = {
     "dual_inception": 6_449_867,
     "capsulenet": 167_136,
     "flow_cnn": 86_259,
-    "cropnet": 7_854_636,
 }
-NAMES = list(PARAMETERS)
+NAMES = [*PARAMETERS, *PUBLISHED]
+LEAST = {"dstan": 0.002}
+"""Its closing machine says little of streams that learnt nothing."""
 
 
 @cache
 def made(name: str) -> nn.Module:
-    return seeded(name, 0)
+    """In its small size, where it is a system."""
+    return seeded(name, 0, smoke=True)
 
 
 def answers(name: str, count: int, seed: int = 1) -> torch.Tensor:
@@ -40,7 +43,7 @@ def test_every_network_is_listed_once_by_its_own_name():
     assert all(model.title for model in TORCH_MODELS.values())
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", PARAMETERS)
 def test_sizes(name):
     model = TORCH_MODELS[name]
     with torch.random.fork_rng(devices=[]):
@@ -65,10 +68,10 @@ def test_answers_differ_between_inputs_and_not_between_batches(name):
     with torch.inference_mode():
         alone = torch.cat([made(name)(each[None]) for each in inputs])
     torch.testing.assert_close(together, alone, atol=2e-5, rtol=1e-4)
-    assert together.std(0).max() > 0.01
+    assert together.std(0).max() > LEAST.get(name, 0.01)
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "cropnet"])
+@pytest.mark.parametrize("name", PARAMETERS)
 def test_no_label_is_answered_always(name):
     """So that label agreement between two backends says something."""
     shares = answers(name, 200)[:, : len(TORCH_MODELS[name].labels)].argmax(1).bincount() / 200
@@ -84,14 +87,14 @@ def test_normalisation_is_alive(name):
             assert module.running_var.isfinite().all()
             assert module.running_var.max() > 1e-4
             assert module.running_mean.any()
-            assert module.momentum == 0.1
+            assert module.momentum in (0.1, 0.5)  # 1 while it is fitted
 
 
 @pytest.mark.parametrize("name", ["default", "capsulenet", "dual_inception", "cropnet"])
 def test_the_same_seed_gives_the_same_weights_and_leaves_torchs_generator(name):
     torch.manual_seed(11)
     before = torch.get_rng_state()
-    again = seeded(name, 0).state_dict()
+    again = seeded(name, 0, smoke=True).state_dict()
     assert torch.equal(torch.get_rng_state(), before)
     first = made(name).state_dict()
     assert all(torch.equal(first[part], again[part]) for part in first)
@@ -107,7 +110,7 @@ def test_another_seed_gives_another_network():
 def test_other_numbers_of_classes(name):
     model = TORCH_MODELS[name]
     with torch.random.fork_rng(devices=[]), torch.inference_mode():
-        found = model.build(5).eval()(model.inputs(1, 0))
+        found = model.build(5, smoke=True).eval()(model.inputs(1, 0))
     assert found.shape == (1, 5)
     torch.testing.assert_close(found.sum(1), torch.ones(1))
 
@@ -124,7 +127,7 @@ def test_the_default_network_is_made_like_the_bundled_one():
         model.build(3)
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in ("default", "cropnet")])
+@pytest.mark.parametrize("name", [name for name in PARAMETERS if name != "default"])
 def test_networks_of_the_bench_read_what_they_read_there(name):
     model = TORCH_MODELS[name]
     assert model.recipe == MODELS[name].recipe
@@ -132,6 +135,22 @@ def test_networks_of_the_bench_read_what_they_read_there(name):
     assert model.input_shape == (PLANES[model.recipe], 28, 28)
     assert model.labels == EMOTIONS
     assert isinstance(made(name), Answering)
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_systems_read_what_they_read_on_the_bench(name):
+    model = TORCH_MODELS[name]
+    assert model.system == name
+    assert model.title == MODELS[name].title
+    assert model.recipe == MODELS[name].recipe == SYSTEMS[name].recipe
+    assert model.inputs(2, 0).shape == (2, *model.input_shape)
+
+
+def test_ablations_are_found_by_name():
+    [ablation] = [name for name in SYSTEMS if name == "cropnet_whole"]
+    model = find_torch_model(ablation)
+    assert (model.name, model.system, model.input_shape) == (ablation, ablation, (3, 320, 320))
+    assert ablation not in TORCH_MODELS
 
 
 def test_cropnet_reads_pictures():
