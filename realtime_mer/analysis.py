@@ -12,13 +12,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from engines import PackageError, load_package
 from realtime_mer.doctor import versions
+from realtime_mer.errors import ModelError
 from realtime_mer.events import Analysis, Event, Frame
+from realtime_mer.explaining import Explain, open_explainer
 from realtime_mer.face.mesh import MediaPipeMesh, MeshDetector
 from realtime_mer.face.quiet import QuietMesh
 from realtime_mer.face.tracker import TrackerSettings
 from realtime_mer.pipeline import Pipeline
-from realtime_mer.recognizer import Recognizer, open_recognizer
+from realtime_mer.recognizer import Recognizer, default_package, open_recognizer
 from realtime_mer.sinks import check_writable, write_all
 from realtime_mer.sources import Prefetch, Source, open_source
 from realtime_mer.spotting import SpotterSettings
@@ -42,6 +45,8 @@ class Options:
         Frames a second of a folder of images.
     spotter
         Thresholds.
+    explain
+        Adds to each event what moved the model's answer; needs PyTorch.
     """
 
     model: Path | None = None
@@ -49,6 +54,7 @@ class Options:
     precision: str = "auto"
     fps: float | None = None
     spotter: SpotterSettings = field(default_factory=SpotterSettings)
+    explain: bool = False
 
 
 def analyze_file(
@@ -98,6 +104,7 @@ def analyze_source(
     options: Options | None = None,
     detector: MeshDetector | None = None,
     recognizer: Recognizer | None = None,
+    explain: Explain | None = None,
     on_frame: Progress | None = None,
     stop: Callable[[], bool] = lambda: False,
     threads: bool = True,
@@ -105,9 +112,17 @@ def analyze_source(
     """Analyse an open source.
 
     ``threads`` decodes ahead in a second thread; it changes nothing but the time taken.
-    ``detector`` and ``recognizer`` are made from ``options`` if not given, and closed.
+    ``detector`` and ``recognizer`` are made from ``options`` if not given, and closed; so is
+    ``explain``, where ``options`` ask for it.
+
+    Raises
+    ------
+    ConfigError
+        Something is to be explained, and what can do it is not installed.
     """
     options = options or Options()
+    if explain is None and options.explain:
+        explain = explainer_of(options.model)
     warm_up()
     recognizer = recognizer or open_recognizer(options.model, options.engine, options.precision)
     pipeline = Pipeline(
@@ -115,6 +130,7 @@ def analyze_source(
         recognizer,
         fps=source.info.fps,
         spotter=options.spotter,
+        explain=explain,
     )
     begin = time.perf_counter()
     try:
@@ -131,6 +147,23 @@ def analyze_source(
         )
     finally:
         pipeline.close()
+
+
+def explainer_of(folder: Path | None) -> Explain:
+    """Return what explains the answers of a model package, the bundled one for None.
+
+    Raises
+    ------
+    ConfigError
+        What can do it is not installed.
+    ModelError
+        The package cannot be used, or not be looked into.
+    """
+    try:
+        package = load_package(default_package() if folder is None else folder)
+    except PackageError as error:
+        raise ModelError(str(error)) from error
+    return open_explainer(package)
 
 
 def _open_mesh() -> MeshDetector:

@@ -18,9 +18,10 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from realtime_mer.analysis import Options, analyze_source
+from realtime_mer.analysis import Options, analyze_source, explainer_of
 from realtime_mer.errors import ConfigError, MerError, SourceError
 from realtime_mer.events import Analysis, Frame
+from realtime_mer.explaining import Explain
 from realtime_mer.recognizer import open_recognizer
 from realtime_mer.sinks import check_writable, write_all
 from realtime_mer.sinks.summary import summary_of
@@ -43,21 +44,24 @@ def analyze_inputs(
     precision: str = "auto",
     fps: float | None = None,
     floor_percent: float | None = None,
+    explain: bool = False,
     console: Console | None = None,
 ) -> int:
     """Analyse every input into ``out/<name>/``; return the exit code.
 
+    With ``explain`` each event gets a picture of what moved the model's answer to it.
     One bad input does not stop the others: its message is printed and the code is 1 at the end.
     Ctrl-C writes what was found so far and ends with 130.
     """
     console = console or Console()
     errors = Console(stderr=True)
-    options = Options(model, engine, precision, fps, _spotter(floor_percent))
+    options = Options(model, engine, precision, fps, _spotter(floor_percent), explain)
+    explainer = explainer_of(model) if explain else None
     code = 0
     with _interruptible() as stop:
         for spec, folder in zip(inputs, _folders(inputs, out), strict=True):
             try:
-                analysis = _one(spec, folder, options, stop, console)
+                analysis = _one(spec, folder, options, explainer, stop, console)
             except MerError as error:
                 _say(errors, _naming(error, spec), "red")
                 code = 1
@@ -81,7 +85,12 @@ def _spotter(floor_percent: float | None) -> SpotterSettings:
 
 
 def _one(
-    spec: str, folder: Path, options: Options, stop: threading.Event, console: Console
+    spec: str,
+    folder: Path,
+    options: Options,
+    explain: Explain | None,
+    stop: threading.Event,
+    console: Console,
 ) -> Analysis:
     check_writable(folder)
     # The empty name and "-" would reach the file system as something else than was meant.
@@ -100,7 +109,12 @@ def _one(
             bar.update(task, completed=frame.index + 1, found=found)
 
         analysis = analyze_source(
-            source, options=options, recognizer=recognizer, on_frame=advance, stop=stop.is_set
+            source,
+            options=options,
+            recognizer=recognizer,
+            explain=explain,
+            on_frame=advance,
+            stop=stop.is_set,
         )
         write_all(analysis, folder)  # before the bar ends: a terminal gone must cost no results
         bar.update(task, total=analysis.media.frames, completed=analysis.media.frames)

@@ -106,12 +106,23 @@ def analyze(
             show_default="none",
         ),
     ] = None,
+    explain: Annotated[
+        bool,
+        typer.Option("--explain", help="Show on every event what moved the model's answer."),
+    ] = False,
 ) -> None:
     """Find micro-expressions in recordings; write CSV, ELAN, WebVTT, HTML and JSON."""
     from realtime_mer.analyze_command import analyze_inputs
 
     code = analyze_inputs(
-        inputs, out, model=model, engine=engine, precision=precision, fps=fps, floor_percent=floor
+        inputs,
+        out,
+        model=model,
+        engine=engine,
+        precision=precision,
+        fps=fps,
+        floor_percent=floor,
+        explain=explain,
     )
     if code:
         raise typer.Exit(code)

@@ -244,12 +244,16 @@ class Evidence:
     """JPEG pictures (bytes) of one event, each a 320×320 aligned face crop.
 
     ``residual`` shows the relative residual sum (RRS) of the key frames from onset to apex.
+    ``explanation`` shows what moved the model's answer, in any size, and ``explained`` says it;
+    both are empty unless that was asked for.
     """
 
     onset: bytes
     apex: bytes
     offset: bytes
     residual: bytes
+    explanation: bytes = b""
+    explained: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ that changes no result.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from realtime_mer.candidate_frames import CandidateFrames
 from realtime_mer.events import Candidate, Event, Evidence, Frame, Gap, Signals
+from realtime_mer.explaining import Explain
 from realtime_mer.face.mesh import MeshDetector
 from realtime_mer.face.topology import REGIONS
 from realtime_mer.face.tracker import FaceTracker, FaceView, TrackerSettings
@@ -57,6 +58,8 @@ class Pipeline:
         Declared frame rate, only to size the ring; None if unknown.
     keep_evidence
         Encode onset, apex, offset and residual pictures of every event.
+    explain
+        Adds to each event's evidence what moved the model's answer; None for nothing.
     """
 
     def __init__(
@@ -68,6 +71,7 @@ class Pipeline:
         spotter: SpotterSettings | None = None,
         tracker: TrackerSettings | None = None,
         keep_evidence: bool = True,
+        explain: Explain | None = None,
     ) -> None:
         self.latency = LatencyBook()
         self.evidence: dict[int, Evidence] = {}
@@ -76,7 +80,8 @@ class Pipeline:
         self.recognizer = recognizer
         self._detector = detector
         self._ring = FaceRing.for_rate(fps)
-        self._keep_evidence = keep_evidence
+        self._keep_evidence = keep_evidence or explain is not None
+        self._explain = explain
         self._events = 0
         self._recorder = SignalRecorder()
         self._gaps = GapKeeper()
@@ -129,16 +134,23 @@ class Pipeline:
             return ()
         spans = [self._span(candidate) for candidate in claimed]
         with self.latency.measure("recognition"):
-            said = self.recognizer.recognize_all(
-                [candidate_frames(span, each) for span, each in zip(spans, claimed, strict=True)]
-            )
-        return tuple(map(self._event, claimed, spans, said))
+            asked = list(map(candidate_frames, spans, claimed))
+            said = self.recognizer.recognize_all(asked)
+        return tuple(map(self._event, claimed, spans, asked, said))
 
-    def _event(self, candidate: Candidate, span: FaceSpan, said: Recognition) -> Event:
+    def _event(
+        self, candidate: Candidate, span: FaceSpan, asked: CandidateFrames, said: Recognition
+    ) -> Event:
         self._events += 1
         if self._keep_evidence:
             with self.latency.measure("evidence"):
                 self.evidence[self._events] = make_evidence(span, candidate)
+        if self._explain is not None and said.sample is not None:
+            with self.latency.measure("explanation"):
+                told = self._explain(asked, said.sample)
+            self.evidence[self._events] = replace(
+                self.evidence[self._events], explanation=told.picture, explained=told.words
+            )
         return Event(
             self._events,
             candidate,

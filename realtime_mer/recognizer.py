@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 
@@ -33,11 +33,14 @@ class Recognition:
     action_units
         Group of ``ACTION_UNIT_GROUPS`` → (right, left) scores between 0 and 1, the subject's
         sides. Empty if the model gives none.
+    sample
+        What the recipe made of the candidate and the model has read.
     """
 
     probabilities: tuple[float, ...]
     p_none: float
     action_units: Mapping[str, tuple[float, float]]
+    sample: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
 
 
 class Recognizer:
@@ -129,9 +132,9 @@ class Recognizer:
             answers = self._backend.infer(np.stack(samples)).astype(np.float64)
         except EngineError as error:
             raise ModelError(str(error)) from error
-        return [self._said(answer) for answer in answers]
+        return [self._said(*both) for both in zip(answers, samples, strict=True)]
 
-    def _said(self, answer: NDArray[np.float64]) -> Recognition:
+    def _said(self, answer: NDArray[np.float64], sample: NDArray[np.float32]) -> Recognition:
         """Read one row of answers."""
         known = answer[self._order]
         none = 0.0 if self._none is None else float(answer[self._none])
@@ -144,6 +147,7 @@ class Recognizer:
                 group: (float(answer[right]), float(answer[left]))
                 for group, (right, left) in self._sides.items()
             },
+            sample,
         )
 
     def warm_up(self) -> None:

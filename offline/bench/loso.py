@@ -40,6 +40,7 @@ from realtime_mer.doctor import versions
 from realtime_mer.errors import ConfigError, SourceError
 
 if TYPE_CHECKING:
+    from offline.explain.explain_run import Explanations
     from offline.reports.embedding import Embedding
 
 INPUTS = "inputs"
@@ -78,6 +79,8 @@ class LosoSettings:
         ``cpu`` or ``cuda``.
     units
         Whether a protocol of action units is welcome.
+    smoke
+        Whether published systems are made small, to try out everything: the figures say nothing.
     """
 
     dataset: str
@@ -89,6 +92,7 @@ class LosoSettings:
     epochs: int | None = None
     device: str = "cpu"
     units: bool = True
+    smoke: bool = False
 
     def __post_init__(self) -> None:
         if self.selection not in SELECTIONS:
@@ -142,6 +146,7 @@ def run_loso(
     progress: StageProgress = silent,
     inputs_dir: str | os.PathLike[str] | None = None,
     readers: int = 1,
+    explain: bool = False,
 ) -> LosoResult:
     """Run every fold and seed that is not there yet, and write the results.
 
@@ -160,6 +165,8 @@ def run_loso(
         Folder of inputs read before, shared by several runs; ``out_dir/inputs`` if None.
     readers
         Processes that read pictures at the same time.
+    explain
+        Learn one fold again and show what moves its network's answers.
 
     Raises
     ------
@@ -179,6 +186,10 @@ def run_loso(
     prepared = prepare(settings, store, progress, readers)
     task, material = prepared.task, prepared.material
     learner = learner_of(settings, task)
+    if explain:
+        from offline.explain.explain_run import check_explainable
+
+        check_explainable(learner, material.inputs.shape, material.exclusive)
     jobs = [Job(split, seed) for seed in settings.seeds for split in splits_of(task)]
     digest = digest_of(config_of(settings, task, learner), prepared.ids, material)
     folds = _learn(Work(learner, material, settings.selection), jobs, prepared, out, digest,
@@ -192,7 +203,8 @@ def run_loso(
     }
     rows = averaged(list(by_seed.values()))
     view = _embedding(learner, prepared, jobs)
-    run = replace(run, seed_rows=by_seed, embedding=view)
+    shown = _explained(settings, learner, prepared, jobs) if explain else None
+    run = replace(run, seed_rows=by_seed, embedding=view, explained=shown)
     metrics, files = write_results(out, rows, run)
     return LosoResult(rows, metrics, files)
 
@@ -242,10 +254,20 @@ def kept(task: Task, places: Sequence[int]) -> Task:
 def learner_of(settings: LosoSettings, task: Task) -> Learner:
     """Return the model's way to learn this task, with what the settings change of it."""
     learner = find_model(settings.model).learner(task.labels, task.exclusive)
+    if settings.smoke:
+        learner = _small(learner)
     if isinstance(learner, Network):
         return learner.changed(settings.epochs, settings.device)
     if settings.epochs is not None:
         raise ConfigError(f"--epochs is for networks; {settings.model} is none: leave it out")
+    return learner
+
+
+def _small(learner: Learner) -> Learner:
+    from offline.systems.learner import SystemLearner
+
+    if isinstance(learner, SystemLearner):
+        return replace(learner, system=learner.found.changed(smoke=True))
     return learner
 
 
@@ -376,6 +398,17 @@ def _embedding(learner: Learner, prepared: Prepared, jobs: Sequence[Job]) -> Emb
     return embed(
         material.inputs, features, material.labels, datasets, held_out, 0, who=job.split.name
     )
+
+
+def _explained(
+    settings: LosoSettings, learner: Learner, prepared: Prepared, jobs: Sequence[Job]
+) -> Explanations:
+    """Return what moved the answers, for the fold that leaves out most samples."""
+    from offline.explain.explain_run import explain_fold
+
+    job = max(jobs, key=lambda each: len(each.split.test))
+    recipe = find_model(settings.model).recipe
+    return explain_fold(learner, prepared.material, job, prepared.task.labels, recipe)
 
 
 def _write_units(out: Path, prepared: Prepared, folds: Sequence[Fold], run: Run) -> LosoResult:

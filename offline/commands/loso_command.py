@@ -64,6 +64,10 @@ def loso(
     ray: RayAddress = None,
     device: Device = "cpu",
     inputs: Inputs = None,
+    explain: Annotated[
+        bool,
+        typer.Option("--explain", help="Show what moves the answers: learns one fold again."),
+    ] = False,
 ) -> None:
     """Train and judge a model, one subject left out at a time; stopped runs go on."""
     from offline.bench.loso import LosoSettings, run_loso
@@ -74,7 +78,8 @@ def loso(
     settings = LosoSettings(dataset, root, model, protocol, numbers, selection, epochs, device)
     _warn(settings)
     with going_on_later(out), stage_bars() as tell:
-        found = run_loso(settings, out, executor(workers, ray, device), tell, inputs, workers)
+        where = executor(workers, ray, device)
+        found = run_loso(settings, out, where, tell, inputs, workers, explain)
     tell_results = print_units if "per_unit" in found.metrics else print_results
     tell_results(found.metrics, found.files, Console())
     _warn(settings)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from offline.reports import explain_figures
 from offline.reports.other_protocols import other_protocol
 from offline.reports.pages import counted, environment, percent, pictures, ratio, seeds_in_words
 from offline.reports.report_training import training_view
@@ -53,11 +54,12 @@ def render(
             run=run,
             leaky=metrics["leaky"],
             warning=metrics["warning"],
-            pictures=pictures(CAPTIONS, light, dark),
+            pictures=pictures(CAPTIONS | explain_figures.CAPTIONS, light, dark),
             training=training_view(metrics),
             published=_published(metrics),
             others=other_protocol(metrics),
             embedding=run.embedding,
+            explained=run.explained,
             seeds=seeds_in_words(metrics["seeds"]),
             settings=json.dumps(settings, indent=2, ensure_ascii=False) if settings else "",
             left_out=counted(problem.reason for problem in run.left_out),

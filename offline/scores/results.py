@@ -21,6 +21,7 @@ from offline.scores.result_metrics import metrics_of
 from realtime_mer.errors import ConfigError, SourceError
 
 if TYPE_CHECKING:
+    from offline.explain.explain_run import Explanations
     from offline.reports.embedding import Embedding
 
 __all__ = [
@@ -30,7 +31,7 @@ __all__ = [
 
 PREDICTIONS, METRICS, REPORT = "predictions.csv", "metrics.json", "report.html"
 BY_SEED = "predictions_by_seed.csv"
-SOMETIMES = (BY_SEED, "confusion_by_dataset.png", "tsne.png")
+SOMETIMES = (BY_SEED, "confusion_by_dataset.png", "tsne.png", "explained.png", "attention.png")
 """Files that not every run writes; those of an earlier run in the same folder are removed."""
 COLUMNS = ("sample_id", "dataset", "subject", "label", "prediction")
 """Columns before ``p_0`` … ``p_{C-1}``."""
@@ -107,6 +108,8 @@ class Run:
         How the samples compare with the literature's, in a sentence.
     embedding
         Samples as points of a plane, by likeness.
+    explained
+        What moved the answers of one fold's network, where that was asked for.
     """
 
     dataset: str
@@ -130,6 +133,7 @@ class Run:
     code: str = ""
     published_counts: str = ""
     embedding: Embedding | None = None
+    explained: Explanations | None = None
 
 
 def render_predictions(rows: Sequence[Row], classes: int) -> str:
@@ -217,12 +221,15 @@ def write_results(
     ConfigError
         The rows do not fit the run's classes.
     """
-    from offline.reports import drawing, figures, report
+    from offline.reports import drawing, explain_figures, figures, report
 
     metrics = metrics_of(rows, run)
     light, dark = (
         figures.draw(metrics, theme, run.embedding) for theme in (drawing.LIGHT, drawing.DARK)
     )
+    if run.explained is not None:
+        light |= explain_figures.draw(run.explained, metrics, drawing.LIGHT)
+        dark |= explain_figures.draw(run.explained, metrics, drawing.DARK)
     size = len(run.classes)
     tables = {PREDICTIONS: render_predictions(rows, size)}
     if len(run.seed_rows) > 1:

@@ -14,7 +14,9 @@ from realtime_mer.sinks import csv_sink, elan, report, summary, vtt
 from realtime_mer.sinks.table import rows
 
 FILES = ("events.csv", "events.eaf", "events.vtt", "report.html", "summary.json")
-"""Everything that ``write_all`` writes, and all that it ever replaces."""
+"""Everything that ``write_all`` always writes."""
+EXPLAIN = "explain"
+"""Folder of ``event_001.jpg`` …: what moved the model's answers, where that was asked for."""
 
 _ADVICE = {
     errno.ENOSPC: "free some space or choose a folder on another disk",
@@ -32,7 +34,8 @@ def write_all(analysis: Analysis, out_dir: Path) -> dict[str, Path]:
     """Write every result file of one analysis into ``out_dir``; return file name → path.
 
     The folder is made if it is missing. Files of an earlier run are replaced as a set: either
-    all are new or, when something fails, all are as they were. Other files are left alone.
+    all are new or, when something fails, all are as they were. Other files are left alone, those
+    in ``EXPLAIN`` that are not called ``event_*.jpg`` too.
 
     Raises
     ------
@@ -48,13 +51,17 @@ def write_all(analysis: Analysis, out_dir: Path) -> dict[str, Path]:
         with tempfile.TemporaryDirectory(prefix=".mer-", dir=out_dir) as scratch:
             fresh, old = Path(scratch, "new"), Path(scratch, "old")
             for folder in (fresh, old):
-                folder.mkdir()
-            for name, text in contents.items():
-                _write(fresh / name, text)
-            _swap(out_dir, fresh, old)
+                (folder / EXPLAIN).mkdir(parents=True)
+            for name, data in contents.items():
+                _write(fresh / name, data)
+            if any(name.startswith(EXPLAIN) for name in contents):
+                (out_dir / EXPLAIN).mkdir(exist_ok=True)
+            _swap(out_dir, fresh, old, tuple(contents))
+            with suppress(OSError):
+                (out_dir / EXPLAIN).rmdir()  # of an earlier run; stays where anything is in it
     except OSError as error:
         raise _output_error(out_dir, error) from error
-    return {name: out_dir / name for name in FILES}
+    return {name: out_dir / name for name in contents}
 
 
 def check_writable(out_dir: Path) -> None:
@@ -84,42 +91,50 @@ def check_writable(out_dir: Path) -> None:
                 folder.rmdir()
 
 
-def _render(analysis: Analysis, out_dir: Path) -> dict[str, str]:
+def _render(analysis: Analysis, out_dir: Path) -> dict[str, bytes]:
     table = rows(analysis)
     facts = summary.summary_of(analysis)
-    return {
+    texts = {
         "events.csv": csv_sink.render(table),
         "events.eaf": elan.render(analysis, table, out_dir),
         "events.vtt": vtt.render(analysis.media, table),
         "report.html": report.render(analysis, table, facts),
         "summary.json": summary.render(facts),
     }
+    pictures = {
+        f"{EXPLAIN}/event_{event_id:03d}.jpg": evidence.explanation
+        for event_id, evidence in analysis.evidence.items()
+        if evidence.explanation
+    }
+    return {name: text.encode("utf-8") for name, text in texts.items()} | pictures
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, data: bytes) -> None:
     with path.open("wb") as file:
-        file.write(text.encode("utf-8"))
+        file.write(data)
         file.flush()
         os.fsync(file.fileno())
 
 
-def _swap(out_dir: Path, fresh: Path, old: Path) -> None:
+def _swap(out_dir: Path, fresh: Path, old: Path, names: tuple[str, ...]) -> None:
     """Move the old set aside and the new one in; undo both if anything stops it."""
-    for name in FILES:
+    before = [f"{EXPLAIN}/{path.name}" for path in (out_dir / EXPLAIN).glob("event_*.jpg")]
+    every = tuple(dict.fromkeys((*names, *before)))
+    for name in every:
         _refuse_folder(out_dir / name)
     try:
-        for name in FILES:
+        for name in every:
             with suppress(FileNotFoundError):
                 (out_dir / name).replace(old / name)
-        for name in FILES:
+        for name in names:
             (fresh / name).replace(out_dir / name)
     except BaseException:
-        _restore(out_dir, fresh, old)
+        _restore(out_dir, fresh, old, every)
         raise
 
 
-def _restore(out_dir: Path, fresh: Path, old: Path) -> None:
-    for name in FILES:
+def _restore(out_dir: Path, fresh: Path, old: Path, names: tuple[str, ...]) -> None:
+    for name in names:
         with suppress(OSError):
             if not (fresh / name).exists():
                 (out_dir / name).unlink(missing_ok=True)

@@ -16,6 +16,7 @@ BUDGET_BYTES = 1_100_000
 pictures, and at last none for the events with the lowest spot score."""
 
 KINDS = ("onset", "apex", "offset", "residual")
+EXPLANATION = "explanation"
 _FULL_SIDE = 320
 _SMALLER = ((224, 80), (160, 75), (112, 70))
 
@@ -23,7 +24,7 @@ _SMALLER = ((224, 80), (160, 75), (112, 70))
 def data_uris(
     evidence: Mapping[int, Evidence], rows: Sequence[Row], budget: int = BUDGET_BYTES
 ) -> dict[int, dict[str, str]]:
-    """Return event id → {"onset", "apex", "offset", "residual"} → data URI, within the budget.
+    """Return event id → ``KINDS`` and ``EXPLANATION`` → data URI, within the budget.
 
     Pictures that are missing or no JPEG are left out. If all together exceed the budget they
     are encoded again at 224, then 160, then 112 pixels; after that the events with the highest
@@ -52,7 +53,7 @@ def data_uris(
 def _jpegs(evidence: Evidence | None) -> dict[str, bytes]:
     if evidence is None:
         return {}
-    pictures = {kind: getattr(evidence, kind) for kind in KINDS}
+    pictures = {kind: getattr(evidence, kind) for kind in (*KINDS, EXPLANATION)}
     return {kind: jpeg for kind, jpeg in pictures.items() if jpeg.startswith(b"\xff\xd8\xff")}
 
 

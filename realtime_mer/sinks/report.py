@@ -28,7 +28,7 @@ from realtime_mer.events import (
 )
 from realtime_mer.sinks import drawing, timeline
 from realtime_mer.sinks.facts import details, groups, listed, number, rejected
-from realtime_mer.sinks.pictures import KINDS, data_uris
+from realtime_mer.sinks.pictures import EXPLANATION, KINDS, data_uris
 from realtime_mer.sinks.table import Row
 from realtime_mer.sinks.text import clock, decimals, plain, spoken
 
@@ -214,7 +214,16 @@ def _island(
 def _cards(analysis: Analysis, table: Sequence[Row]) -> list[dict[str, object]]:
     pictures = data_uris(analysis.evidence, table)
     units = {event.event_id: _units(event) for event in analysis.events}
-    return [_card(row, pictures[row.event_id]) | {"units": units[row.event_id]} for row in table]
+    return [
+        _card(row, pictures[row.event_id])
+        | {"units": units[row.event_id], "explained": _explained(analysis, row.event_id)}
+        for row in table
+    ]
+
+
+def _explained(analysis: Analysis, event_id: int) -> str:
+    evidence = analysis.evidence.get(event_id)
+    return plain(evidence.explained) if evidence else ""
 
 
 def _card(row: Row, pictures: Mapping[str, str]) -> dict[str, object]:
@@ -231,6 +240,7 @@ def _card(row: Row, pictures: Mapping[str, str]) -> dict[str, object]:
         "row": row,
         "regions": [spoken(region) for region in row.regions.split("+") if region],
         "pictures": [(kind, pictures.get(kind), moments.get(kind)) for kind in KINDS],
+        "explanation": pictures.get(EXPLANATION),
         "moved": [spoken(group) for group in row.action_units.split("+") if group],
         "bars": [(emotion, *_percent(p)) for emotion, p in looks],
         "unclear": not row.confidence >= 0.5,
