@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from engines import Card
 from offline.adapted_package import Labelled
 from offline.bench.code_version import code_version
-from offline.bench.loso import LosoSettings, Prepared
+from offline.bench.loso import Prepared
+from offline.bench.loso_settings import LosoSettings
 from offline.models.registry import find_model
 from offline.synthesis.tree_truth import is_rendered
 from offline.tasks.protocols import Task

@@ -15,9 +15,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,7 +29,8 @@ from torch import Tensor, nn
 from engines import Card, EngineError, Package, PackageError
 from offline.adapted_package import refuse_package
 from offline.bench.learning import Learner, Material
-from offline.bench.loso import LosoSettings, Prepared, learner_of, prepare
+from offline.bench.loso import Prepared, prepare
+from offline.bench.loso_settings import LosoSettings, learner_of
 from offline.bench.progress import StageProgress, silent
 from offline.export import Answering, write_model
 from offline.golden_inputs import golden_clips, synthetic_inputs
@@ -123,6 +126,7 @@ def train_package(
     progress: StageProgress = silent,
     device: str = "cpu",
     start: str | os.PathLike[str] = "",
+    changes: Mapping[str, Any] | None = None,
 ) -> Trained:
     """Train a network or system of the bench on a whole data set and write it as a model package.
 
@@ -150,6 +154,8 @@ def train_package(
         ``cpu`` or ``cuda``.
     start
         For systems: package or file of weights to begin with; empty draws them.
+    changes
+        For systems: other settings, by name.
 
     Raises
     ------
@@ -172,8 +178,9 @@ def train_package(
     refuse_package(out)
     check_writable(out)
     settings = LosoSettings(
-        dataset, Path(root), model, protocol, (seed,), epochs=epochs, device=device
-    )
+        dataset, Path(root), model, protocol, (seed,), epochs=epochs, device=device,
+        changes=changes or {},
+    )  # fmt: skip
     begun = str(start)
     if begun:
         _check_start(model, begun)

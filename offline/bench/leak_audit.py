@@ -9,7 +9,8 @@ from pathlib import Path
 
 from offline.bench.executors import Executor, here
 from offline.bench.learning import SELECTIONS
-from offline.bench.loso import INPUTS, LosoResult, LosoSettings, run_loso
+from offline.bench.loso import INPUTS, LosoResult, run_loso
+from offline.bench.loso_settings import LosoSettings
 from offline.bench.progress import StageProgress, silent
 
 

@@ -20,7 +20,14 @@ from offline.bench.code_version import code_version
 from offline.bench.executors import Executor, Work, here
 from offline.bench.fold_store import Fold, digest_of, open_folds
 from offline.bench.inputs_store import read_inputs
-from offline.bench.learning import HONEST, SELECTIONS, Job, Learner, Material, Network, Outcome
+from offline.bench.learning import HONEST, Job, Learner, Material, Network, Outcome
+from offline.bench.loso_settings import (
+    SELECTED,
+    WARNING,
+    LosoSettings,
+    config_of,
+    learner_of,
+)
 from offline.bench.progress import StageProgress, silent
 from offline.datasets.base import Problem, Sample
 from offline.models.registry import find_model
@@ -36,7 +43,6 @@ from offline.tasks.protocols import (
     find_protocol,
     splits_of,
 )
-from realtime_mer.doctor import versions
 from realtime_mer.errors import ConfigError, SourceError
 
 if TYPE_CHECKING:
@@ -44,65 +50,6 @@ if TYPE_CHECKING:
     from offline.reports.embedding import Embedding
 
 INPUTS = "inputs"
-DEVICES = ("cpu", "cuda")
-LEAK = "test-fold"
-WARNING = (
-    "selected on the test subjects: epochs or parameters were chosen by the score on the very "
-    "people who are tested. This is no result; it shows what that leak is worth."
-)
-SELECTED = {
-    "fixed": "fixed: epochs and parameters were set beforehand",
-    "inner": "inner: epochs and parameters were chosen on people of the training side",
-    LEAK: "test-fold: chosen on the tested people (leaky)",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class LosoSettings:
-    """What is run.
-
-    Attributes
-    ----------
-    dataset, root
-        Name of the data set and the folder that holds it.
-    model
-        Name of a model, see ``models.registry.MODELS``.
-    protocol
-        Which samples and classes; the one usual for the data set if None.
-    seeds
-        One training each; the answers of all are averaged. More are steadier and slower.
-    selection
-        One of ``learning.SELECTIONS``.
-    epochs
-        Instead of the model's own number, for networks; more fits closer.
-    device
-        ``cpu`` or ``cuda``.
-    units
-        Whether a protocol of action units is welcome.
-    smoke
-        Whether published systems are made small, to try out everything: the figures say nothing.
-    """
-
-    dataset: str
-    root: Path
-    model: str
-    protocol: str | None = None
-    seeds: tuple[int, ...] = (0, 1, 2)
-    selection: str = "fixed"
-    epochs: int | None = None
-    device: str = "cpu"
-    units: bool = True
-    smoke: bool = False
-
-    def __post_init__(self) -> None:
-        if self.selection not in SELECTIONS:
-            raise ConfigError(
-                f"--selection is {self.selection!r}; give one of {', '.join(SELECTIONS)}"
-            )
-        if self.device not in DEVICES:
-            raise ConfigError(f"--device is {self.device!r}; give one of {', '.join(DEVICES)}")
-        if not self.seeds or len(set(self.seeds)) < len(self.seeds) or min(self.seeds) < 0:
-            raise ConfigError(f"seeds are {self.seeds}; give different numbers from 0")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -249,39 +196,6 @@ def kept(task: Task, places: Sequence[int]) -> Task:
     if task.exclusive:
         return replace(task, rows=tuple(task.rows[place] for place in places))
     return replace(task, unit_rows=tuple(task.unit_rows[place] for place in places))
-
-
-def learner_of(settings: LosoSettings, task: Task) -> Learner:
-    """Return the model's way to learn this task, with what the settings change of it."""
-    learner = find_model(settings.model).learner(task.labels, task.exclusive)
-    if settings.smoke:
-        learner = _small(learner)
-    if isinstance(learner, Network):
-        return learner.changed(settings.epochs, settings.device)
-    if settings.epochs is not None:
-        raise ConfigError(f"--epochs is for networks; {settings.model} is none: leave it out")
-    return learner
-
-
-def _small(learner: Learner) -> Learner:
-    from offline.systems.learner import SystemLearner
-
-    if isinstance(learner, SystemLearner):
-        return replace(learner, system=learner.found.changed(smoke=True))
-    return learner
-
-
-def config_of(settings: LosoSettings, task: Task, learner: Learner) -> dict[str, Any]:
-    """Return what the rows depend on beside data, code and seed."""
-    return {
-        "model": settings.model,
-        "learner": repr(learner),
-        "protocol": task.name,
-        "labels": task.labels,
-        "split": task.split,
-        "selection": settings.selection,
-        "versions": versions(),
-    }
 
 
 def averaged(by_seed: Sequence[Sequence[Row]]) -> tuple[Row, ...]:

@@ -12,7 +12,7 @@ from offline.commands.terminal import going_on_later, say, stage_bars
 
 if TYPE_CHECKING:
     from offline.bench.executors import Executor
-    from offline.bench.loso import LosoSettings
+    from offline.bench.loso_settings import LosoSettings
 
 loso_app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 audit_app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
@@ -35,6 +35,22 @@ RayAddress = Annotated[
     typer.Option("--ray", metavar="ADDRESS", help="Ray cluster: HOST:PORT, auto or local."),
 ]
 Device = Annotated[str, typer.Option(help="cpu or cuda, for networks.")]
+Changes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="Another setting of a published system, such as weights=FILE or retrain=layer3; "
+        "repeat it for more.",
+        show_default=False,
+    ),
+]
+Start = Annotated[
+    Path | None,
+    typer.Option(
+        help="Package or weights that a published system begins with.", show_default="drawn weights"
+    ),
+]
 Inputs = Annotated[
     Path | None,
     typer.Option(
@@ -64,18 +80,25 @@ def loso(
     ray: RayAddress = None,
     device: Device = "cpu",
     inputs: Inputs = None,
+    changes: Changes = None,
+    start: Start = None,
     explain: Annotated[
         bool,
         typer.Option("--explain", help="Show what moves the answers: learns one fold again."),
     ] = False,
 ) -> None:
     """Train and judge a model, one subject left out at a time; stopped runs go on."""
-    from offline.bench.loso import LosoSettings, run_loso
+    from offline.bench.loso import run_loso
+    from offline.bench.loso_settings import LosoSettings
     from offline.commands.evaluate_command import print_results
     from offline.commands.unit_results import print_units
+    from offline.systems.settings import parsed
 
     numbers = tuple(range(seed, seed + seeds))
-    settings = LosoSettings(dataset, root, model, protocol, numbers, selection, epochs, device)
+    settings = LosoSettings(
+        dataset, root, model, protocol, numbers, selection, epochs, device,
+        changes=parsed(changes or ()), start=str(start or ""),
+    )  # fmt: skip
     _warn(settings)
     with going_on_later(out), stage_bars() as tell:
         where = executor(workers, ray, device)
@@ -101,7 +124,7 @@ def leak_audit(
 ) -> None:
     """Run a model under every rule of selection: what choosing on the test set is worth."""
     from offline.bench.leak_audit import run_audit
-    from offline.bench.loso import LosoSettings
+    from offline.bench.loso_settings import LosoSettings
     from offline.reports.audit_report import print_audit, write_audit
 
     numbers = tuple(range(seed, seed + seeds))
@@ -132,7 +155,7 @@ def executor(workers: int, address: str | None, device: str) -> Executor:
 
 def _warn(settings: LosoSettings) -> None:
     from offline.bench.learning import HONEST
-    from offline.bench.loso import WARNING
+    from offline.bench.loso_settings import WARNING
 
     if settings.selection not in HONEST:
         say(Console(stderr=True), f"WARNING: {WARNING}")

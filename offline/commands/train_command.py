@@ -129,15 +129,26 @@ def network(
             show_default="drawn weights",
         ),
     ] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="Another setting of a published system, such as weights=FILE; repeat for more.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Train a network of the bench, named by the command, on a whole data set."""
     from offline.net_package import train_package
+    from offline.systems.settings import parsed
 
     model = str(context.info_name)
     with _stages() as tell:
         found = train_package(
-            model, dataset, root, out, protocol, seed, epochs, inputs, tell, device, start or ""
-        )
+            model, dataset, root, out, protocol, seed, epochs, inputs, tell, device, start or "",
+            parsed(changes or ()),
+        )  # fmt: skip
     print_trained(found, Console())
 
 

@@ -48,7 +48,7 @@ class RunPlan:
     models: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        from offline.bench.loso import LosoSettings
+        from offline.bench.loso_settings import LosoSettings
         from offline.datasets.registry import DATASETS
         from offline.models.registry import find_model
 

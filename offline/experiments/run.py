@@ -14,7 +14,8 @@ from typing import Any
 from offline.bench.executors import Executor, here
 from offline.bench.fold_store import digest_of
 from offline.bench.learning import Network
-from offline.bench.loso import INPUTS, LosoSettings, config_of, learner_of, prepare, run_loso
+from offline.bench.loso import INPUTS, prepare, run_loso
+from offline.bench.loso_settings import LosoSettings, config_of, learner_of
 from offline.bench.progress import StageProgress, silent
 from offline.experiments.compared import Attempt, Made, compared
 from offline.experiments.places import chosen_setups, how_rendered, place_of, rendered

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +23,19 @@ from engines import Card, Package, load_package
 from offline.export import write_model
 from offline.models.registry import PLANES
 from offline.models.torch_zoo import TORCH_MODELS, TorchModel, seeded
+from offline.systems.registry import SYSTEMS
 from realtime_mer.errors import ConfigError, ModelError
 from realtime_mer.recognizer import default_package
 
 DEFAULT, EXPORTED = "default", "default_exported"
 NAMES = (DEFAULT, *(EXPORTED if name == DEFAULT else name for name in TORCH_MODELS))
+QUICK = tuple(name for name in NAMES if name not in SYSTEMS or name == "cropnet")
+"""Measured unless others are named: the papers' big systems take seconds an answer on a CPU."""
 """Every network that is compared."""
 FIT_SEED, TEST_SEED = 1, 2
 """Of the rendered samples that a network learns from, and of those it is judged on."""
+MOST_VALUES = 200_000_000
+"""Numbers in the samples that a network is fitted to: fewer samples of large inputs."""
 FITTED_ON = 300
 EPOCHS, BATCH, RATE = 15, 32, 1e-3
 SAMPLES, PICTURES = 64, 12
@@ -78,7 +84,7 @@ class BenchModel:
 
 def chosen(names: Iterable[str]) -> tuple[str, ...]:
     """Return the names asked for, all if none; raise ``ConfigError`` for one there is not."""
-    wanted = tuple(names) or NAMES
+    wanted = tuple(names) or QUICK
     unknown = [name for name in wanted if name not in NAMES]
     if unknown:
         raise ConfigError(f"--models {','.join(unknown)}: there are {', '.join(NAMES)}")
@@ -109,7 +115,8 @@ def prepare(name: str, place: Path, taught: bool, seed: int = 0) -> BenchModel:
     if taught:
         from tests.benchmarks.engine_samples import draw  # a heavy room; fresh processes need none
 
-        samples, labels = stacked(draw(entry.recipe, entry.labels, FITTED_ON, FIT_SEED))
+        fitted = max(PICTURES, min(FITTED_ON, MOST_VALUES // prod(entry.input_shape)))
+        samples, labels = stacked(draw(entry.recipe, entry.labels, fitted, FIT_SEED))
         teach(module, entry, samples, labels, seed)
         inputs = samples[:count]
     card = Card(

@@ -37,7 +37,7 @@ TOGETHER = 16
 class Options:
     """What is measured; the command's options."""
 
-    models: tuple[str, ...] = engine_models.NAMES
+    models: tuple[str, ...] = engine_models.QUICK
     contestants: tuple[Contestant, ...] = engine_runners.CONTESTANTS
     batches: tuple[int, ...] = (1, 4, 16)
     rounds: int | None = None

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from offline.synthesis.aligned_clips import aligned_clip
 from offline.synthesis.aligned_faces import Face, align_face
 from offline.synthesis.conditions import Conditions
 from offline.synthesis.painted_faces import painted_face
@@ -21,7 +22,6 @@ from offline.synthesis.portrait import Portrait
 from offline.synthesis.profiles import raised_cosine
 from offline.synthesis.skin_motion import draw_expression, draw_nothing
 from offline.synthesis.snapshots import draw_head, on_face, photograph_pair
-from realtime_mer.errors import ConfigError
 from realtime_mer.events import NONE
 from realtime_mer.face.mesh import Mesh
 from realtime_mer.face.quiet import quiet_stderr
@@ -31,6 +31,7 @@ from realtime_mer.motion.flow import face_motion
 from realtime_mer.motion.keyframes import key_frames_by_time
 from realtime_mer.motion.residual import ars
 from realtime_mer.recipes import flow_map, flow_strain_map
+from realtime_mer.recipes import recipe as find_recipe
 
 Float = NDArray[np.float32]
 PEOPLE = 16
@@ -70,7 +71,8 @@ def draw(
     Parameters
     ----------
     recipe
-        One of ``FLOW``, or ``ars``: residual pictures, (3, 320, 320), RGB from 0 to 1.
+        One of ``FLOW``; ``ars``: residual pictures, (3, 320, 320), RGB from 0 to 1; or another of
+        ``realtime_mer.recipes``, made of short painted clips.
     labels
         What to draw, the positions of which are yielded: emotions and ``none``.
     count, seed
@@ -83,10 +85,14 @@ def draw(
     Raises
     ------
     ConfigError
-        Nothing renders inputs of such a recipe.
+        There is no such recipe.
     """
     if recipe not in FLOW and recipe != RESIDUAL:
-        raise ConfigError(f"recipe {recipe!r}: rendered are {', '.join(FLOW)} and {RESIDUAL}")
+        make = find_recipe(recipe)
+        for number in range(count):
+            label = number % len(labels)
+            yield make(aligned_clip(labels[label], seed * count + number)), label
+        return
     for number in range(count):
         if recipe == RESIDUAL:
             picture = residual_picture(labels[number % len(labels)], seed, number)

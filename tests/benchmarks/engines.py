@@ -93,7 +93,11 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="mer bench engines", description=(__doc__ or "").split("\n")[0]
     )
-    parser.add_argument("--models", default="", help=f"of {','.join(engine_models.NAMES)}")
+    parser.add_argument(
+        "--models",
+        default=",".join(engine_models.QUICK),
+        help=f"of {','.join(engine_models.NAMES)}",
+    )
     parser.add_argument("--backends", default="", help=f"of {','.join(engine_runners.BACKENDS)}")
     parser.add_argument("--batches", default="1,4,16", help="samples of a call; default 1,4,16")
     parser.add_argument("--rounds", type=int, help="exactly so many; default: as --seconds allows")

@@ -215,7 +215,7 @@ def test_a_residual_picture_shows_motion_where_it_is() -> None:
 
 
 def test_an_unknown_recipe_cannot_be_rendered() -> None:
-    with pytest.raises(ConfigError, match="rendered are onset_apex_flow"):
+    with pytest.raises(ConfigError, match="not known"):
         next(draw("optical_guess", ("negative",), 1, 0))
 
 

@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 from engines import load_package, open_backend
 from offline.adapted_package import Labelled
 from offline.bench.learning import Job, Material
-from offline.bench.loso import LosoSettings, prepare
+from offline.bench.loso import prepare
+from offline.bench.loso_settings import LosoSettings
 from offline.bench.progress import silent
 from offline.commands.train_command import print_trained, train_app
 from offline.datasets.registry import open_dataset

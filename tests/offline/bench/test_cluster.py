@@ -7,7 +7,8 @@ import pytest
 
 from offline.bench.cluster import ray_cluster
 from offline.bench.executors import Work, here
-from offline.bench.loso import LosoSettings, run_loso
+from offline.bench.loso import run_loso
+from offline.bench.loso_settings import LosoSettings
 from realtime_mer.errors import ConfigError
 from tests.offline.bench.test_executors import MATERIAL, Means, jobs, outcomes
 from tests.offline.small_archive import write_archive

@@ -16,7 +16,8 @@ from sklearn.metrics import f1_score, recall_score
 
 from offline.bench.executors import local
 from offline.bench.learning import Outcome
-from offline.bench.loso import LosoSettings, averaged, run_loso
+from offline.bench.loso import averaged, run_loso
+from offline.bench.loso_settings import LosoSettings
 from offline.datasets.registry import open_dataset
 from offline.scores.results import Row, read_predictions
 from offline.synthesis.tree_truth import FILE, RENDERED

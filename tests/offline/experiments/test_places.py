@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from offline.bench.loso import LosoSettings, learner_of
+from offline.bench.loso_settings import LosoSettings, learner_of
 from offline.experiments.places import chosen_setups, how_rendered, place_of, rendered
 from offline.experiments.plan import RunPlan, command_of
 from offline.experiments.registry import EXPERIMENTS

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from offline.bench.learning import Job, Material
-from offline.bench.loso import LosoSettings, run_loso
+from offline.bench.loso import run_loso
+from offline.bench.loso_settings import LosoSettings
 from offline.explain.explain_run import explain_fold, networks_of
 from offline.learners.blend import Blend
 from offline.learners.prior import Prior
