@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -60,6 +61,67 @@ class Backend(Protocol):
         trace: TracebackType | None,
     ) -> None:
         """Close."""
+
+
+class OpenedByWith:
+    """What every engine shares: ``with`` opens and closes it."""
+
+    def open(self) -> Self:
+        """Load the network."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Free the network."""
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        return self.open()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def check_names(package: Package, inputs: Iterable[str], outputs: Iterable[str]) -> None:
+    """Raise ``EngineError`` unless a model's input and output are called as the card says."""
+    card, reads, answers = package.card, sorted(inputs), sorted(outputs)
+    if reads != [card.input_name] or card.output_name not in answers:
+        raise EngineError(
+            f"{package.folder}: the card names input {card.input_name!r} and output "
+            f"{card.output_name!r}, the model has {reads} and {answers}"
+        )
+
+
+def check_input(package: Package, shape: Sequence[int | str], kind: str, same_kind: bool) -> None:
+    """Raise ``EngineError`` unless a model reads what the card says.
+
+    Parameters
+    ----------
+    shape
+        Of its input; a free axis is no number.
+    kind, same_kind
+        Its element type in the engine's words, and whether that is the card's.
+    """
+    card = package.card
+    free = bool(shape) and not isinstance(shape[0], int)
+    if not same_kind or tuple(shape[1:]) != card.input_shape or not free:
+        raise EngineError(
+            f"{package.folder}: the card says (N, {', '.join(map(str, card.input_shape))}) "
+            f"{card.input_dtype} with a free batch axis, the model reads {shape} {kind}"
+        )
+
+
+def check_answers(card: Card, answers: NDArray[Any], count: int) -> None:
+    """Raise ``EngineError`` unless ``answers`` are (count, columns)."""
+    if answers.shape != (count, len(card.columns)):
+        raise EngineError(
+            f"model {card.name} answered {answers.shape} to {count} samples of "
+            f"{len(card.columns)} columns: export it with a free batch axis"
+        )
 
 
 def check_batch(card: Card, batch: NDArray[Any]) -> None:

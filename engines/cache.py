@@ -212,6 +212,11 @@ class EngineStore:
         ]
         return min(specs, key=lambda spec: len(spec.targets), default=None)
 
+    def specs(self) -> list[BuildSpec]:
+        """Return what is kept, by the manifests alone: no engine is read, ``get`` checks it."""
+        found = self._place.listed(read_manifest)
+        return [entry.spec for entry in found if entry.spec is not None]
+
     def entries(self, fresh: Callable[[BuildSpec], bool] | None = None) -> list[Entry]:
         """Return all engines, every one checked as ``get`` would; nothing is removed.
 

@@ -6,13 +6,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
-from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.backend import PRECISIONS, Backend, EngineError
+from engines.backend import PRECISIONS, Backend, EngineError, OpenedByWith
 from engines.cache import EngineStore, Entry
 from engines.nvidia.tensorrt_build import build_plan
 from engines.package import Package
@@ -96,7 +95,7 @@ class StoredPlans:
         return plan
 
 
-class CheckedEngine:
+class CheckedEngine(OpenedByWith):
     """A compiled engine that opens only if it answers the golden samples as the reference does.
 
     Parameters
@@ -168,17 +167,6 @@ class CheckedEngine:
         self.agreement = None
         self._engine.close()
 
-    def __enter__(self) -> Self:
-        return self.open()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
 
 def compiled_backend(
     package: Package, flavour: str, precision: str, plans: StoredPlans
@@ -193,11 +181,11 @@ def built_backends(
 ) -> Iterator[Callable[[], Backend]]:
     """Yield a maker for each precision in which the store holds an engine of this model."""
     plans = StoredPlans(store, compiling=False)
+    wanted = (package.card.sha256, flavour)
     kept = {
-        entry.spec.precision
-        for entry in plans.store.entries()
-        if entry.spec is not None
-        and (entry.spec.model_sha256, entry.spec.flavour) == (package.card.sha256, flavour)
+        spec.precision
+        for spec in plans.store.specs()
+        if (spec.model_sha256, spec.flavour) == wanted
     }
     for each in PRECISIONS if precision == "auto" else (precision,):
         if each in kept:

@@ -5,18 +5,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.backend import Backend, DeviceLostError, EngineError
+from engines.backend import Backend, DeviceLostError, EngineError, OpenedByWith
 
 logger = logging.getLogger(__name__)
 
 
-class KeepAlive:
+class KeepAlive(OpenedByWith):
     """Answer through ``main`` until its device is lost, from then on through a spare engine.
 
     The batch that was on its way is answered by the spare, so no answer is missing. For one
@@ -103,14 +102,3 @@ class KeepAlive:
     def close(self) -> None:
         """Close the engine that answers now."""
         self._active.close()
-
-    def __enter__(self) -> Self:
-        return self.open()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from engines.backend import DeviceLostError, EngineError, check_batch, check_precision
+from engines.backend import (
+    DeviceLostError,
+    EngineError,
+    OpenedByWith,
+    check_answers,
+    check_batch,
+    check_input,
+    check_names,
+    check_precision,
+)
 from engines.package import Package
 
 PROVIDERS = {
@@ -22,7 +30,7 @@ _LOST = ("cuda failure", "cuda error", "cudaerror", "cublas failure", "cudnn fai
 _ORT_TYPES = {"float32": "tensor(float)", "float16": "tensor(float16)", "uint8": "tensor(uint8)"}
 
 
-class OnnxBackend:
+class OnnxBackend(OpenedByWith):
     """Run a model package with ONNX Runtime.
 
     Parameters
@@ -94,27 +102,12 @@ class OnnxBackend:
             lost = self.device != "cpu" and any(word in str(error).lower() for word in _LOST)
             kind = DeviceLostError if lost else EngineError
             raise kind(f"{self.name} failed on model {card.name}: {error}") from error
-        if answers.shape != (len(batch), len(card.columns)):
-            raise EngineError(
-                f"model {card.name} answered {answers.shape} to {len(batch)} samples of "
-                f"{len(card.columns)} columns: export it with a free batch axis"
-            )
+        check_answers(card, answers, len(batch))
         return np.asarray(answers, np.float32)
 
     def close(self) -> None:
         """Free the network."""
         self._session = None
-
-    def __enter__(self) -> Self:
-        return self.open()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def _load(package: Package, threads: int, device: str, precision: str) -> ort.InferenceSession:
@@ -159,21 +152,8 @@ def _check_provider(session: ort.InferenceSession, device: str) -> None:
 
 def _check_signature(package: Package, session: ort.InferenceSession) -> None:
     """Raise ``EngineError`` unless the session's input and output are the card's."""
-    card = package.card
     entries = {entry.name: entry for entry in session.get_inputs()}
-    outputs = {entry.name: entry for entry in session.get_outputs()}
-    if set(entries) != {card.input_name} or card.output_name not in outputs:
-        raise EngineError(
-            f"{package.folder}: the card names input {card.input_name!r} and output "
-            f"{card.output_name!r}, the model has {sorted(entries)} and {sorted(outputs)}"
-        )
-    entry = entries[card.input_name]
-    if (
-        entry.type != _ORT_TYPES[card.input_dtype]
-        or tuple(entry.shape[1:]) != card.input_shape
-        or isinstance(entry.shape[0], int)
-    ):
-        raise EngineError(
-            f"{package.folder}: the card says (N, {', '.join(map(str, card.input_shape))}) "
-            f"{card.input_dtype} with a free batch axis, the model reads {entry.shape} {entry.type}"
-        )
+    check_names(package, entries, [entry.name for entry in session.get_outputs()])
+    entry = entries[package.card.input_name]
+    same = entry.type == _ORT_TYPES[package.card.input_dtype]
+    check_input(package, entry.shape, entry.type, same)

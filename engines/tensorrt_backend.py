@@ -5,13 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from types import TracebackType
 from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.backend import EngineError, check_batch, check_precision
+from engines.backend import EngineError, OpenedByWith, check_batch, check_precision
 from engines.nvidia.cuda import CudaRuntime, Gpu, check, find_gpu, load_cuda
 from engines.nvidia.tensorrt_flavour import Flavour, load_flavour
 from engines.nvidia.tensorrt_lane import BATCHES
@@ -30,7 +29,7 @@ class PlanSource(Protocol):
         """Throw the plan for ``spec`` away: it was found unusable."""
 
 
-class TensorRtBackend:
+class TensorRtBackend(OpenedByWith):
     """Run a model package with TensorRT or TensorRT-RTX.
 
     Opening takes seconds: every batch size in ``BATCHES`` is run and recorded as a CUDA graph. A
@@ -178,14 +177,3 @@ class TensorRtBackend:
                 with suppress(Exception):
                     self._cuda.cudaSetDevice(self._device)
                 session.close()
-
-    def __enter__(self) -> Self:
-        return self.open()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

@@ -6,13 +6,21 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.backend import DeviceLostError, EngineError, check_batch, check_precision
+from engines.backend import (
+    DeviceLostError,
+    EngineError,
+    OpenedByWith,
+    check_answers,
+    check_batch,
+    check_input,
+    check_names,
+    check_precision,
+)
 from engines.package import Package
 from engines.torch_graph import INSTALL, module_of, read_model
 
@@ -23,7 +31,7 @@ _SETTINGS = threading.Lock()
 """Held while a call has changed a setting of PyTorch that the whole process shares."""
 
 
-class TorchBackend:
+class TorchBackend(OpenedByWith):
     """Run a model package with PyTorch, its network translated from ``model.onnx``.
 
     The number of threads and the use of TF32 are settings that all of a process shares. A call
@@ -110,27 +118,12 @@ class TorchBackend:
         torch = _torch()
         with self._errors(torch):
             answers = self._run(torch, self._network, batch)
-        if answers.shape != (len(batch), len(card.columns)):
-            raise EngineError(
-                f"model {card.name} answered {answers.shape} to {len(batch)} samples of "
-                f"{len(card.columns)} columns: export it with a free batch axis"
-            )
+        check_answers(card, answers, len(batch))
         return answers
 
     def close(self) -> None:
         """Free the network."""
         self._network = None
-
-    def __enter__(self) -> Self:
-        return self.open()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _run(self, torch: Any, network: Any, batch: NDArray[Any]) -> NDArray[np.float32]:
         # PyTorch takes only numbers in this machine's byte order that it may write to.
@@ -218,25 +211,15 @@ def _check_signature(package: Package, proto: Any) -> None:
     card = package.card
     constants = {each.name for each in proto.graph.initializer}
     entries = {each.name: each for each in proto.graph.input if each.name not in constants}
-    outputs = sorted(each.name for each in proto.graph.output)
-    if set(entries) != {card.input_name} or card.output_name not in outputs:
-        raise EngineError(
-            f"{package.folder}: the card names input {card.input_name!r} and output "
-            f"{card.output_name!r}, the model has {sorted(entries)} and {outputs}"
-        )
+    check_names(package, entries, [each.name for each in proto.graph.output])
     kind = entries[card.input_name].type.tensor_type
     shape = [
         each.dim_value if each.HasField("dim_value") else each.dim_param or "?"
         for each in kind.shape.dim
     ]
     wanted = helper.np_dtype_to_tensor_dtype(np.dtype(card.input_dtype))
-    free = bool(shape) and isinstance(shape[0], str)
-    if kind.elem_type != wanted or tuple(shape[1:]) != card.input_shape or not free:
-        raise EngineError(
-            f"{package.folder}: the card says (N, {', '.join(map(str, card.input_shape))}) "
-            f"{card.input_dtype} with a free batch axis, the model reads {shape} "
-            f"{TensorProto.DataType.Name(kind.elem_type).lower()}"
-        )
+    named = TensorProto.DataType.Name(kind.elem_type).lower()
+    check_input(package, shape, named, kind.elem_type == wanted)
 
 
 @contextmanager
