@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -74,8 +73,9 @@ def with_settings(
 def files_of(changes: Mapping[str, Any]) -> dict[str, str]:
     """Return the SHA-256 of every file that a setting names: other weights, other results."""
     named = {name: Path(value) for name, value in changes.items() if isinstance(value, str)}
-    return {
-        name: hashlib.sha256(path.read_bytes()).hexdigest()
-        for name, path in named.items()
-        if path.is_file()
-    }
+    files = {name: path for name, path in named.items() if path.is_file()}
+    if not files:
+        return {}  # before PyTorch is loaded
+    from offline.systems.weights import sha256_of
+
+    return {name: sha256_of(path) for name, path in files.items()}
