@@ -1,5 +1,8 @@
 """A model package: a folder with ``card.json``, ``model.onnx`` and golden ``samples.npz``.
 
+A network that weighs what it reads (attention) has ``attention.onnx`` beside it, which answers with
+these weights; nothing but an explanation reads it.
+
 The card says what the model reads, what it answers, where it comes from and how far to trust it.
 The network's SHA-256 stands in the card and is checked on loading; the checked bytes themselves
 are handed to the engine, so what was verified is what runs. Nothing is unpickled.
@@ -20,8 +23,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 CARD, MODEL, SAMPLES = "card.json", "model.onnx", "samples.npz"
+ATTENTION = "attention.onnx"
 DTYPES = ("float32", "float16", "uint8")
-LATER = frozenset({"scores"})
+LATER = frozenset({"scores", "attention", "attention_sha256"})
 """Entries that cards of older packages do not have."""
 
 
@@ -56,6 +60,11 @@ class Card:
         Of ``model.onnx``, lower-case hexadecimal; filled in by ``write_package``.
     scores
         Names of the output's further columns, each an independent number between 0 and 1.
+    attention
+        What ``attention.onnx`` answers with, in the order of its outputs: weights between 0 and 1
+        with the batch as their first axis. Empty without that file.
+    attention_sha256
+        Of ``attention.onnx``; filled in by ``write_package``.
     """
 
     name: str
@@ -72,6 +81,8 @@ class Card:
     metrics: dict[str, Any] = field(default_factory=dict)
     sha256: str = ""
     scores: tuple[str, ...] = ()
+    attention: tuple[str, ...] = ()
+    attention_sha256: str = ""
 
     def __post_init__(self) -> None:
         if not self.name or not self.name.replace("-", "").replace("_", "").isalnum():
@@ -121,6 +132,18 @@ class Package:
         _check_samples(self.card, inputs, outputs)
         return inputs, outputs
 
+    def attention_model(self) -> bytes:
+        """Read ``attention.onnx``; empty where the network has no attention.
+
+        Raises
+        ------
+        PackageError
+            If the file is missing or does not have the hash that the card records.
+        """
+        if not self.card.attention:
+            return b""
+        return _read_verified(self.folder / ATTENTION, self.card.attention_sha256)
+
 
 def load_package(folder: str | os.PathLike[str]) -> Package:
     """Read and verify the model package in ``folder``.
@@ -133,17 +156,24 @@ def load_package(folder: str | os.PathLike[str]) -> Package:
     """
     folder = Path(folder)
     card = _read_card(folder / CARD)
+    return Package(folder, card, _read_verified(folder / MODEL, card.sha256))
+
+
+def _read_verified(path: Path, sha256: str) -> bytes:
+    """Return a file's bytes, or raise ``PackageError`` unless they have the recorded hash."""
     try:
-        model = (folder / MODEL).read_bytes()
+        data = path.read_bytes()
     except OSError as error:
-        raise PackageError(f"{folder}: no readable {MODEL} beside {CARD}: {error}") from error
-    found = hashlib.sha256(model).hexdigest()
-    if found != card.sha256:
         raise PackageError(
-            f"{folder / MODEL}: its SHA-256 begins {found[:12]}, the card records "
-            f"{card.sha256[:12] or 'none'}: the file was damaged or replaced; restore the package"
+            f"{path.parent}: no readable {path.name} beside {CARD}: {error}"
+        ) from error
+    found = hashlib.sha256(data).hexdigest()
+    if found != sha256:
+        raise PackageError(
+            f"{path}: its SHA-256 begins {found[:12]}, the card records "
+            f"{sha256[:12] or 'none'}: the file was damaged or replaced; restore the package"
         )
-    return Package(folder, card, model)
+    return data
 
 
 def write_package(
@@ -152,6 +182,7 @@ def write_package(
     model: bytes,
     inputs: NDArray[Any],
     outputs: NDArray[np.float32],
+    attention: bytes = b"",
 ) -> Package:
     """Write a model package and return it as ``load_package`` would.
 
@@ -167,21 +198,35 @@ def write_package(
         The ONNX file's bytes, weights inside.
     inputs, outputs
         Golden samples: (N, *input_shape) of the card's dtype and (N, columns) float32.
+    attention
+        Bytes of the ONNX file that answers with ``card.attention``; empty if it names none.
 
     Raises
     ------
     PackageError
-        If the samples contradict the card.
+        If the samples contradict the card, or attention is named without its file.
     """
     _check_samples(card, inputs, outputs)
+    if bool(attention) != bool(card.attention):
+        raise PackageError(
+            f"card: attention {card.attention} and {len(attention)} bytes of {ATTENTION}: give "
+            "both or neither"
+        )
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    card = replace(card, sha256=hashlib.sha256(model).hexdigest())
+    card = replace(
+        card,
+        sha256=hashlib.sha256(model).hexdigest(),
+        attention_sha256=hashlib.sha256(attention).hexdigest() if attention else "",
+    )
     archive = io.BytesIO()
     np.savez_compressed(archive, inputs=inputs, outputs=outputs)
     text = json.dumps(asdict(card), indent=2, ensure_ascii=False) + "\n"
+    if not attention:
+        (folder / ATTENTION).unlink(missing_ok=True)
     for name, data in (
         (MODEL, model),
+        *([(ATTENTION, attention)] if attention else []),
         (SAMPLES, archive.getvalue()),
         (CARD, text.encode()),
     ):
@@ -208,6 +253,7 @@ def _read_card(path: Path) -> Card:
     try:
         raw["labels"] = tuple(str(label) for label in raw["labels"])
         raw["scores"] = tuple(str(score) for score in raw.get("scores", ()))
+        raw["attention"] = tuple(str(name) for name in raw.get("attention", ()))
         raw["input_shape"] = tuple(int(size) for size in raw["input_shape"])
         return Card(**raw)
     except (TypeError, ValueError, AttributeError) as error:

@@ -16,6 +16,7 @@ from torch import nn
 
 from engines import Card, EngineError, Package, write_package
 from engines.onnx_backend import OnnxBackend
+from offline.exported_attention import export_attention
 from offline.nets.answering import Answering
 from offline.torch_to_onnx import OPSET, export_module, exporter_version
 
@@ -114,8 +115,10 @@ def write_model(
     ----------
     module
         Answers as ``card`` promises: (N, columns) float32, probabilities first (``Answering``).
+        What its attention weighs is exported besides, see ``offline.exported_attention``.
     card
-        Its ``metrics["export"]`` becomes the ``Parity``; the other figures stay.
+        Its ``metrics["export"]`` becomes the ``Parity`` and its ``attention`` the names of what
+        is weighed; the other figures stay.
     inputs
         (N, *input_shape) of the card's dtype: typical samples, N at least 1. All are compared,
         and up to ``GOLDEN`` are kept, of every label that torch sees in them.
@@ -138,9 +141,10 @@ def write_model(
     )
     found = parity(Package(Path(out_dir), card, model), inputs, expected)
     _judge(card, found)
-    card = replace(card, metrics={**card.metrics, "export": asdict(found)})
+    looks = export_attention(module, card, inputs)
+    card = replace(card, metrics={**card.metrics, "export": asdict(found)}, attention=looks.names)
     kept = _golden(expected[:, : len(card.labels)].argmax(1))
-    return write_package(out_dir, card, model, inputs[kept], expected[kept])
+    return write_package(out_dir, card, model, inputs[kept], expected[kept], looks.model)
 
 
 def _torch_answers(module: nn.Module, card: Card, inputs: NDArray[Any]) -> Float:

@@ -66,6 +66,24 @@ def export_module(
         If torch cannot export the module, such as when what it calculates depends on the values
         it sees, or its answer is not one tensor with the batch as its first axis.
     """
+    return export_outputs(module, input_shape, (output_name,), input_name=input_name, dtype=dtype)
+
+
+def export_outputs(
+    module: nn.Module,
+    input_shape: tuple[int, ...],
+    output_names: tuple[str, ...],
+    *,
+    input_name: str = "input",
+    dtype: str = "float32",
+) -> bytes:
+    """Do the same for a module that answers with a tuple, each tensor with its batch first.
+
+    Raises
+    ------
+    EngineError
+        As ``export_module``; also if there are more or fewer tensors than names.
+    """
     name = type(module).__name__
     example = torch.zeros(2, *input_shape, dtype=getattr(torch, dtype))
     try:
@@ -79,7 +97,7 @@ def export_module(
                 dynamic_shapes=free,
                 opset_version=OPSET,
                 input_names=[input_name],
-                output_names=[output_name],
+                output_names=list(output_names),
                 optimize=True,
                 verbose=False,
             )
@@ -89,7 +107,7 @@ def export_module(
         raise EngineError(f"cannot export the model {name}: {_reason(error)}") from error
     assert exported is not None
     proto = exported.model_proto
-    _check_output(proto, name)
+    _check_outputs(proto, name, len(output_names))
     return tidied(proto, exporter_version())
 
 
@@ -132,18 +150,16 @@ def _reason(error: BaseException) -> str:
     return f"{advice} ({lines[0] if lines else 'no reason given'})"
 
 
-def _check_output(proto: Any, name: str) -> None:
-    if len(proto.graph.output) != 1:
+def _check_outputs(proto: Any, name: str, wanted: int) -> None:
+    if len(proto.graph.output) != wanted:
+        asked = "one, of all columns" if wanted == 1 else str(wanted)
         raise EngineError(
-            f"the model {name} answers {len(proto.graph.output)} tensors: "
-            "return one, of all columns"
+            f"the model {name} answers {len(proto.graph.output)} tensors: return {asked}"
         )
-    sizes = [
-        size.dim_param or size.dim_value
-        for size in proto.graph.output[0].type.tensor_type.shape.dim
-    ]
-    if sizes[:1] != [BATCH]:
-        raise EngineError(
-            f"the model {name} answers {sizes}, not one row a sample: the first axis is the batch, "
-            "use x.shape[0] or -1 where it names a number of samples"
-        )
+    for output in proto.graph.output:
+        sizes = [size.dim_param or size.dim_value for size in output.type.tensor_type.shape.dim]
+        if sizes[:1] != [BATCH]:
+            raise EngineError(
+                f"the model {name} answers {sizes}, not one row a sample: the first axis is the "
+                "batch, use x.shape[0] or -1 where it names a number of samples"
+            )

@@ -8,8 +8,7 @@ throughout, and are left out of means.
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from offline.explain.class_maps import AT_ONCE
+from offline.exported_attention import named_weights
 
 Float = NDArray[np.float32]
 
@@ -67,15 +67,12 @@ def attention_of(
     labels, classes
         (N,) true classes, and how many there are.
     """
-    ask = getattr(module, "attention", None)
-    if not inspect.ismethod(ask) or not len(inputs):  # a submodule may be called so, too
+    if not len(inputs):
         return []
     parts: dict[str, list[Tensor]] = {}
     with torch.no_grad():
         for some in inputs.split(AT_ONCE):
-            told = ask(some)
-            named = told if isinstance(told, Mapping) else {"spatial": told}
-            for name, weights in named.items():
+            for name, weights in named_weights(module, some).items():
                 parts.setdefault(name, []).append(weights.float())
     found = []
     for name, pieces in parts.items():

@@ -10,8 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from engines import EngineError, Package
+from engines import EngineError, Package, PackageError
+from engines.package import ATTENTION
 from engines.torch_graph import torch_module
+from offline.explain.attention_strip import attention_strip
 from offline.explain.class_maps import ClassMaps, class_maps, odds_of_shares
 from offline.explain.overlays import apex_step, frame_of, jpeg, on_crop, sheet
 from realtime_mer.candidate_frames import CandidateFrames
@@ -40,9 +42,12 @@ class PackageExplainer:
 
     def __init__(self, package: Package) -> None:
         self._card = package.card
+        self._looks = None
         try:
             self._module = torch_module(package.model, package.model_id)
-        except EngineError as error:
+            if package.card.attention:
+                self._looks = torch_module(package.attention_model(), f"{ATTENTION} of it")
+        except (EngineError, PackageError) as error:
             raise ModelError(f"--explain: {error}") from error
         if len(package.card.input_shape) not in (3, 4):
             raise ModelError(
@@ -74,8 +79,27 @@ class PackageExplainer:
         step = apex_step(frames, sample, self._card.recipe, steps) if steps > 1 else 0
         frame = frame_of(self._card.recipe, self._card.input_shape)
         heats = [on_crop(each[0, step], frame) for each in found.maps]
-        picture = sheet(frames.crops_rgb[frames.apex], heats, labels, shares.tolist(), chosen)
-        return Explained(jpeg(picture), _words(found, heats[chosen], labels[chosen], step, chosen))
+        apex = frames.crops_rgb[frames.apex]
+        picture = sheet(apex, heats, labels, shares.tolist(), chosen)
+        words = _words(found, heats[chosen], labels[chosen], step, chosen)
+        weights = self._weighed(inputs)
+        if weights:
+            shown = max(step, 0)
+            strip = attention_strip(weights, shown, apex, frame, picture.shape[1])
+            picture = np.concatenate([picture, strip])
+            words += " Below, what the network weighs how much, whatever the class."
+        return Explained(jpeg(picture), words)
+
+    def _weighed(self, inputs: torch.Tensor) -> dict[str, NDArray[np.float32]]:
+        """Return the weights of the one sample, by name."""
+        if self._looks is None:
+            return {}
+        with torch.no_grad():
+            told = self._looks(inputs)
+        parts = told if isinstance(told, tuple) else (told,)
+        return {
+            name: part[0].numpy() for name, part in zip(self._card.attention, parts, strict=True)
+        }
 
 
 def open_explainer(package: Package) -> PackageExplainer:
