@@ -116,14 +116,13 @@ def test_the_command_line_passes_it_on(monkeypatch, tmp_path):
         assert asked["explain"] is wanted
 
 
-@pytest.mark.slow
-def test_the_bundled_package_is_explained_on_the_sample(monkeypatch, tmp_path):
+def test_the_bundled_package_is_explained_on_the_sample(monkeypatch, tmp_path, short):
     registered(monkeypatch, "offline.explain.package_explainer:open_explainer")
-    assert analyze_inputs(["sample"], tmp_path, explain=True) == 0
-    folder = tmp_path / "sample"
+    assert analyze_inputs([str(short)], tmp_path, fps=60, explain=True) == 0
+    folder = tmp_path / short.name
     events = json.loads((folder / "summary.json").read_text())["events"]
     pictures = sorted((folder / "explain").glob("event_*.jpg"))
-    assert len(pictures) == events >= 2
+    assert len(pictures) == events >= 1
     hot = cv2.imread(str(pictures[0]))[:320, :320].astype(float)
     red = hot[..., 2] - hot[..., 0]
     page = (folder / "report.html").read_text()

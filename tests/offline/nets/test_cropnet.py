@@ -2,7 +2,6 @@ from itertools import pairwise
 
 import cv2
 import numpy as np
-import onnxruntime
 import pytest
 import torch
 from torch import nn
@@ -173,25 +172,6 @@ def test_an_answer_does_not_depend_on_its_neighbours(net):
     assert together.isfinite().all()
     assert together.std(0).max() > 1e-4
     torch.testing.assert_close(together, alone, atol=1e-5, rtol=1e-4)
-
-
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:.*LeafSpec.*:FutureWarning")  # raised within torch's exporter
-def test_onnx_runtime_answers_the_same_for_one_and_three(net, tmp_path):
-    path = tmp_path / "cropnet.onnx"
-    batch = torch.export.Dim("N", min=1, max=16)
-    program = torch.onnx.export(
-        net, (pictures(2),), input_names=["picture"], output_names=["logits"],
-        dynamic_shapes=({0: batch},), dynamo=True, verbose=False,
-    )  # fmt: skip
-    program.save(path)
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    for count in (1, 3):
-        x = pictures(count, seed=7)
-        with torch.inference_mode():
-            expected = net(x).numpy()
-        (found,) = session.run(None, {"picture": x.numpy()})
-        np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
 # Weights ----------------------------------------------------------------------------------------

@@ -51,10 +51,10 @@ def material(count: int = 8, seed: int = 0) -> Material:
     return Material(inputs, targets, groups, action_units=tuple(UNITS[k] for k in labels))
 
 
-def built(system: LocalRegions, seed: int = 0, steps: int = STEPS) -> LocalRegionNet:
+def built(system: LocalRegions, seed: int = 0) -> LocalRegionNet:
     """The system's network for three classes, drawn from a seed."""
     torch.manual_seed(seed)
-    return system.build(len(LABELS), (steps, *SHAPE[1:]))
+    return system.build(len(LABELS), SHAPE)
 
 
 @dataclass
