@@ -224,7 +224,7 @@ def _summary(
     return {
         "input": source.redacted,
         "interrupted": seen.interrupted,
-        "rejected": dict(sorted(pipeline.spotter.rejected.items())),
+        "rejected": dict(sorted(pipeline.rejected.items())),
         "problems": [str(problem) for problem in source.problems],
         "model": pipeline.recognizer.model,
         "trained_on": pipeline.recognizer.trained_on,
@@ -237,6 +237,6 @@ def _summary(
         "stages": pipeline.latency.table(),
         "wall_s": round(wall_s, 3),
         "throughput_fps": seen.frames / wall_s if wall_s > 0 else None,
-        "mesh_runs": pipeline.tracker.mesh_runs,
+        "mesh_runs": pipeline.mesh_runs,
         "analysed_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }

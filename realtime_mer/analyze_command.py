@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import replace
-from importlib import resources
 from itertools import chain, count
 from pathlib import Path
 
@@ -27,10 +25,17 @@ from realtime_mer.sinks import check_writable, write_all
 from realtime_mer.sinks.summary import summary_of
 from realtime_mer.sources import open_source, printable, redact
 from realtime_mer.spotting import SpotterSettings
+from realtime_mer.terminal import (
+    STOPPED,
+    bundled,
+    folder_name,
+    interruptible,
+    say,
+    tell_of_compiling,
+    tell_of_waiting,
+)
 from realtime_mer.warmup import warm_up
 
-SAMPLE = "sample"
-STOPPED = 130
 UNSEEN_SAID_S = 0.1
 NAME_SHOWN = 32
 
@@ -58,17 +63,17 @@ def analyze_inputs(
     options = Options(model, engine, precision, fps, _spotter(floor_percent), explain)
     explainer = explainer_of(model) if explain else None
     code = 0
-    with _interruptible() as stop:
+    with interruptible() as stop:
         for spec, folder in zip(inputs, _folders(inputs, out), strict=True):
             try:
                 analysis = _one(spec, folder, options, explainer, stop, console)
             except MerError as error:
-                _say(errors, _naming(error, spec), "red")
+                say(errors, _naming(error, spec), "red")
                 code = 1
                 continue
-            _report(analysis, folder, console, errors)
+            tell_findings(analysis, folder, console, errors)
             if stop.is_set():
-                _say(errors, "stopped; what was found so far is written")
+                say(errors, "stopped; what was found so far is written")
                 return STOPPED
     return code
 
@@ -97,10 +102,10 @@ def _one(
     if spec.strip() in ("", "-"):
         raise SourceError(f"{spec!r} is no input; give a video file, a folder of images or a URL")
     with ExitStack() as stack:
-        source = stack.enter_context(open_source(_bundled(spec), fps=options.fps))
-        warm_up(_tell_of_waiting)
+        source = stack.enter_context(open_source(bundled(spec), fps=options.fps))
+        warm_up(tell_of_waiting)
         recognizer = open_recognizer(
-            options.model, options.engine, options.precision, _tell_of_compiling
+            options.model, options.engine, options.precision, tell_of_compiling
         )
         bar = stack.enter_context(_progress(console))
         task = bar.add_task(escape(_short(source.info.name)), total=source.info.frames, found=0)
@@ -121,47 +126,19 @@ def _one(
     return analysis
 
 
-def _tell_of_waiting() -> None:
-    _say(Console(stderr=True), "compiling kernels, once on this machine …")
-
-
-def _tell_of_compiling(stage: str, done: int, total: int) -> None:
-    if done == 0:
-        _say(Console(stderr=True), f"{stage} …")
-
-
 def _short(name: str) -> str:
     """Return a name that leaves room for the bar."""
     return name if len(name) <= NAME_SHOWN else f"{name[: NAME_SHOWN - 12]}…{name[-11:]}"
-
-
-def _bundled(spec: str) -> str:
-    """Return the bundled clip for ``sample``, unless a file of that name lies here."""
-    if spec == SAMPLE and not Path(SAMPLE).exists():
-        return str(resources.files("realtime_mer") / "data" / "sample.mp4")
-    return spec
 
 
 def _folders(inputs: Sequence[str], out: Path) -> Iterator[Path]:
     """Yield one result folder an input, ``-2``, ``-3`` … where names meet."""
     taken: set[str] = set()
     for spec in inputs:
-        stem = _stem(spec)
+        stem = folder_name(spec)
         names = chain([stem], (f"{stem}-{n}" for n in count(2)))
         taken.add(name := next(name for name in names if name not in taken))
         yield out / name
-
-
-def _stem(spec: str) -> str:
-    """Return a folder name: file stem, image folder's name, or the harmless part of a URL."""
-    if "://" in spec:
-        spec = spec.split("://", 1)[1].rsplit("@", 1)[-1].split("?", 1)[0]
-        return "".join(c if c.isalnum() or c in "-_." else "_" for c in spec).strip("._") or "url"
-    path = Path(spec)
-    if spec.isdecimal() and not path.exists():
-        return f"camera{spec}"
-    name = path.resolve().name if path.is_dir() else path.stem
-    return name if name not in ("", ".", "..") else "input"
 
 
 def _progress(console: Console) -> Progress:
@@ -176,36 +153,17 @@ def _progress(console: Console) -> Progress:
     )
 
 
-@contextmanager
-def _interruptible() -> Iterator[threading.Event]:
-    """Turn the first Ctrl-C or SIGTERM into a flag; the second one kills as usual."""
-    stop = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def handle(number: int, _: object) -> None:
-        stop.set()
-        signal.signal(number, before[signal.Signals(number)])
-
-    for number in before:
-        signal.signal(number, handle)
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _report(analysis: Analysis, folder: Path, console: Console, errors: Console) -> None:
+def tell_findings(
+    analysis: Analysis, folder: Path | None, console: Console, errors: Console
+) -> None:
+    """Print what was found, what went wrong, and where the report lies, if there is one."""
     name = printable(analysis.media.name)
     for problem in analysis.summary["problems"]:  # type: ignore[attr-defined]
-        _say(errors, f"{name}: {problem}", "yellow")
+        say(errors, f"{name}: {problem}", "yellow")
     for note in analysis.summary.get("engine_notes", ()):  # type: ignore[attr-defined]
-        _say(errors, f"{name}: {note}", "yellow")
+        say(errors, f"{name}: {note}", "yellow")
     if _unseen(analysis):
-        _say(errors, f"{name}: no face was seen, so nothing could be found", "yellow")
+        say(errors, f"{name}: no face was seen, so nothing could be found", "yellow")
     if analysis.events:
         console.print(_table(analysis))
     else:
@@ -214,14 +172,9 @@ def _report(analysis: Analysis, folder: Path, console: Console, errors: Console)
     not_seen_s = facts["not_seen_s"]
     if isinstance(not_seen_s, float) and not_seen_s > UNSEEN_SAID_S and not _unseen(analysis):
         console.print(f"face seen in {facts['analysed_s']:.1f} of {facts['duration_s']:.1f} s")
-    report = printable(str(folder / "report.html"))
-    console.print(f"report: {report}", markup=False, highlight=False, soft_wrap=True)
-
-
-def _say(errors: Console, text: str, style: str = "") -> None:
-    """Print one line, whatever it holds."""
-    line = printable(f"mer: {text}")
-    errors.print(line, markup=False, highlight=False, soft_wrap=True, style=style)
+    if folder is not None:
+        report = printable(str(folder / "report.html"))
+        console.print(f"report: {report}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _naming(error: MerError, spec: str) -> str:

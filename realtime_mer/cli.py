@@ -129,6 +129,85 @@ def analyze(
 
 
 @app.command()
+def live(
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="A camera's number, a stream's URL, or a file or folder to replay at its own "
+            "pace; 'sample' for the bundled clip.",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Write results to OUT/<name>/ as they come."),
+    ] = None,
+    faces: Annotated[int, typer.Option(min=1, max=8, help="Most faces followed at once.")] = 1,
+    fps: Annotated[
+        float | None, typer.Option(help="Ask a camera for it; give a replay this rate.")
+    ] = None,
+    width: Annotated[int | None, typer.Option(help="Ask a camera for it, in pixels.")] = None,
+    height: Annotated[int | None, typer.Option(help="Ask a camera for it, in pixels.")] = None,
+    speed: Annotated[
+        float, typer.Option(help="Of a replay: 2 is twice as fast, inf as fast as possible.")
+    ] = 1.0,
+    loop: Annotated[bool, typer.Option("--loop", help="Replay again and again.")] = False,
+    duration: Annotated[
+        float | None, typer.Option(help="End after so many seconds.", show_default="none")
+    ] = None,
+    alarms_per_minute: Annotated[
+        float | None,
+        typer.Option(
+            help="Alarms a minute that you accept: sensitivity follows what is seen.",
+            show_default="fixed sensitivity",
+        ),
+    ] = None,
+    preview: Annotated[bool, typer.Option("--preview", help="Show the picture, too.")] = False,
+    model: Annotated[
+        Path | None, typer.Option(help="Folder of a model package.", show_default="bundled")
+    ] = None,
+    engine: Annotated[
+        str, typer.Option(help="What runs the model; `mer doctor` lists what is here.")
+    ] = "auto",
+    precision: Annotated[
+        str, typer.Option(help="fp32, fp16, or auto: as the engine was compiled, else fp32.")
+    ] = "auto",
+    reconnect: Annotated[
+        bool,
+        typer.Option(
+            "--reconnect/--no-reconnect", help="Open a camera or stream again that was lost."
+        ),
+    ] = True,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="Print lines instead of the dashboard.")
+    ] = False,
+) -> None:
+    """Watch a camera, a stream or a replay; tell of micro-expressions while they happen."""
+    from realtime_mer.live_command import LiveOptions, watch_live
+
+    options = LiveOptions(
+        out=out,
+        faces=faces,
+        fps=fps,
+        width=width,
+        height=height,
+        speed=speed,
+        loop=loop,
+        duration_s=duration,
+        alarms_per_minute=alarms_per_minute,
+        preview=preview,
+        model=model,
+        engine=engine,
+        precision=precision,
+        reconnect=reconnect,
+        plain=plain,
+    )
+    code = watch_live(source, options)
+    if code:
+        raise typer.Exit(code)
+
+
+@app.command()
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:

@@ -189,7 +189,7 @@ class Gap:
     """A stretch in which nothing could be seen, declared rather than hidden.
 
     ``reason`` is one of ``no face``, ``cut``, ``time gap``, ``occluded``, ``poor quality``,
-    ``decode error``.
+    ``decode error``, ``connection lost``.
     """
 
     start_s: float

@@ -6,6 +6,9 @@ that changes no result.
 
 from __future__ import annotations
 
+from collections import Counter, deque
+from collections.abc import Callable, MutableMapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import cv2
@@ -13,20 +16,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime_mer.candidate_frames import CandidateFrames
+from realtime_mer.crew import Alone, Crew, Several
+from realtime_mer.errors import ConfigError
 from realtime_mer.events import Candidate, Event, Evidence, Frame, Gap, Signals
 from realtime_mer.explaining import Explain
+from realtime_mer.face.checks import ChecksBeside, OneAtATime
+from realtime_mer.face.gate import GateSettings
 from realtime_mer.face.mesh import MeshDetector
-from realtime_mer.face.topology import REGIONS
 from realtime_mer.face.tracker import FaceTracker, FaceView, TrackerSettings
+from realtime_mer.lane import BEFORE_ONSET_S, FaceStatus, Lane, LaneSettings
 from realtime_mer.latency import LatencyBook
 from realtime_mer.motion.keyframes import key_frames_by_time
 from realtime_mer.motion.residual import rrs
 from realtime_mer.recognizer import Recognition, Recognizer
-from realtime_mer.ring import FaceRing, FaceSpan
+from realtime_mer.recording import GapKeeper, SignalRecorder
+from realtime_mer.ring import FaceSpan
 from realtime_mer.spotting import Decision, Spotter, SpotterSettings
-
-BEFORE_ONSET_S = 0.05
-"""Pictures before the onset that a recipe gets to see, to average the face at rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +56,33 @@ class Pipeline:
     Parameters
     ----------
     detector
-        The face mesh; closed by ``close``.
+        The face mesh; it should find up to ``faces`` faces. Closed by ``close``.
     recognizer
         The model; closed by ``close``.
     fps
-        Declared frame rate, only to size the ring; None if unknown.
+        Declared frame rate, only to size the rings; None if unknown.
     keep_evidence
         Encode onset, apex, offset and residual pictures of every event.
     explain
         Adds to each event's evidence what moved the model's answer; None for nothing.
+    faces
+        Most faces followed at once, at least 1. Each costs about as much as the first.
+    gate
+        What a face must be like for anything to be claimed of it; None claims everything.
+    evidence
+        Where evidence goes, by event; a dictionary if None.
+    recorder
+        Makes what keeps one face's signals.
+    beside
+        Let the model, and the mesh that checks on a followed face, work in threads of their own,
+        so that no picture waits for them, and a second core help with each picture: for live
+        sources. An event then comes with a later picture, and what the mesh finds too, depending
+        on how busy the machine is. Several faces are compared with the mesh at once all the same.
+
+    Raises
+    ------
+    ConfigError
+        ``faces`` is less than 1.
     """
 
     def __init__(
@@ -72,71 +95,150 @@ class Pipeline:
         tracker: TrackerSettings | None = None,
         keep_evidence: bool = True,
         explain: Explain | None = None,
+        faces: int = 1,
+        gate: GateSettings | None = None,
+        evidence: MutableMapping[int, Evidence] | None = None,
+        recorder: Callable[[], SignalRecorder] = SignalRecorder,
+        beside: bool = False,
     ) -> None:
+        if faces < 1:
+            raise ConfigError(f"a pipeline follows at least 1 face, got faces={faces}")
         self.latency = LatencyBook()
-        self.evidence: dict[int, Evidence] = {}
-        self.spotter = Spotter(spotter)
-        self.tracker = FaceTracker(detector, tracker)
+        self.evidence: MutableMapping[int, Evidence] = {} if evidence is None else evidence
         self.recognizer = recognizer
+        self._checks: ChecksBeside | None = None
+        self._model = ThreadPoolExecutor(1, "mer-model") if beside else None
+        self._painter = ThreadPoolExecutor(1, "mer-painter") if beside else None
+        self._waiting: deque[Future[tuple[Event, ...]]] = deque()
+        if beside and faces == 1:
+            detector = OneAtATime(detector)
+            self._checks = ChecksBeside(detector)
         self._detector = detector
-        self._ring = FaceRing.for_rate(fps)
         self._keep_evidence = keep_evidence or explain is not None
         self._explain = explain
         self._events = 0
-        self._recorder = SignalRecorder()
-        self._gaps = GapKeeper()
+        settings = LaneSettings(spotter, tracker, gate, recorder)
+        self._crew: Crew = (
+            Alone(detector, settings, fps, self.latency, self._checks, self._painter)
+            if faces == 1
+            else Several(detector, settings, fps, self.latency, faces)
+        )
 
     def step(self, frame: Frame) -> StepResult:
         """Take the next frame."""
-        with self.latency.measure("face"):
-            view = self.tracker.step(frame, self._ring.slot())
-        if view is None:
-            reason = str(self.tracker.loss or "no face")
-            self._gaps.step(frame.time_s, reason)
-            self._recorder.step(frame.time_s, None)
-            return _sort(self.spotter.lost(reason), ())
-        self._gaps.step(frame.time_s, None)
-        if view.restarted:
-            self._ring.clear()
-            np.copyto(self._ring.slot(), view.crop_rgb)
-        self._ring.commit(frame.time_s, frame.index)
-        with self.latency.measure("spotting"):
-            decisions = self.spotter.step(view)
-        self._recorder.step(frame.time_s, self.spotter)
-        if not decisions:
+        decided = self._crew.step(frame)
+        if not decided and not self._waiting:
             return NOTHING
-        claimed = [d.candidate for d in decisions if d.claimed and d.candidate]
-        return _sort(decisions, self._recognise(claimed))
+        claimed = [
+            (lane, d.candidate)
+            for lane, decisions in decided
+            for d in decisions
+            if d.claimed and d.candidate
+        ]
+        return _sort([d for _, ds in decided for d in ds], self._recognise(claimed))
 
     def finish(self) -> StepResult:
         """Tell that no frame follows: movements still open have no offset and are turned down."""
-        self._gaps.finish()
-        return _sort(self.spotter.lost("end of video"), ())
+        decided = self._crew.finish()
+        events = self._answered(wait=True)
+        return _sort([d for _, decisions in decided for d in decisions], events)
 
     def close(self) -> None:
         """Free the mesh and the engine."""
+        for helper in (self._model, self._painter):
+            if helper is not None:
+                helper.shutdown(cancel_futures=True)
         self.recognizer.close()
+        if self._checks is not None:
+            self._checks.close()
         self._detector.close()
 
     @property
+    def faces(self) -> tuple[FaceStatus, ...]:
+        """Who is or was in view, by ``face_id``; nobody before the first face."""
+        return tuple(lane.status() for lane in self._crew.lanes if lane.known)
+
+    @property
     def gaps(self) -> tuple[Gap, ...]:
-        """Stretches without a usable face so far."""
-        return tuple(self._gaps.gaps)
+        """Stretches so far in which nobody could be seen, or nobody well enough."""
+        return tuple(self._crew.gaps)
+
+    def gaps_of(self, face_id: int) -> tuple[Gap, ...]:
+        """Stretches since its first appearance in which one face could not be seen well enough.
+
+        Raises
+        ------
+        KeyError
+            Nobody of that number is known.
+        """
+        return tuple(self._lane(face_id).gaps.gaps)
 
     @property
     def signals(self) -> Signals:
-        """Region signals so far."""
-        return self._recorder.signals()
+        """Region signals of the first face so far."""
+        return self._crew.lanes[0].recorder.signals()
 
-    def _recognise(self, claimed: list[Candidate]) -> tuple[Event, ...]:
-        """Ask the model about all candidates of this frame at once."""
-        if not claimed:
-            return ()
-        spans = [self._span(candidate) for candidate in claimed]
+    def signals_of(self, face_id: int) -> Signals:
+        """Region signals of one face since it was first seen.
+
+        Raises
+        ------
+        KeyError
+            Nobody of that number is known.
+        """
+        return self._lane(face_id).recorder.signals()
+
+    @property
+    def spotter(self) -> Spotter:
+        """The first face's spotter."""
+        return self._crew.lanes[0].spotter
+
+    @property
+    def tracker(self) -> FaceTracker:
+        """The first face's tracker."""
+        return self._crew.lanes[0].tracker
+
+    @property
+    def rejected(self) -> Counter[str]:
+        """How many movements were turned down, by reason, over all faces."""
+        return sum((lane.spotter.rejected for lane in self._crew.lanes), Counter())
+
+    @property
+    def mesh_runs(self) -> int:
+        """How often the mesh ran."""
+        return self._crew.mesh_runs
+
+    def _lane(self, face_id: int) -> Lane:
+        for lane in self._crew.lanes:
+            if lane.face_id == face_id:
+                return lane
+        known = ", ".join(str(lane.face_id) for lane in self._crew.lanes)
+        raise KeyError(f"no face {face_id} is known, only {known}")
+
+    def _recognise(self, claimed: list[tuple[Lane, Candidate]]) -> tuple[Event, ...]:
+        """Ask the model about all candidates of this frame at once, whosever they are."""
+        candidates = [candidate for _, candidate in claimed]
+        spans = [lane.span(candidate) for lane, candidate in claimed]
+        if self._model is None:
+            return self._ask(candidates, spans) if claimed else ()
+        if claimed and self._waiting:  # it may be long until these are looked at
+            spans = [span.kept() for span in spans]
+        if claimed:
+            self._waiting.append(self._model.submit(self._ask, candidates, spans))
+        return self._answered()
+
+    def _answered(self, wait: bool = False) -> tuple[Event, ...]:
+        """Return the events that the model has told of in the meantime, in their order."""
+        events: list[Event] = []
+        while self._waiting and (wait or self._waiting[0].done()):
+            events += self._waiting.popleft().result()
+        return tuple(events)
+
+    def _ask(self, candidates: list[Candidate], spans: list[FaceSpan]) -> tuple[Event, ...]:
         with self.latency.measure("recognition"):
-            asked = list(map(candidate_frames, spans, claimed))
+            asked = list(map(candidate_frames, spans, candidates))
             said = self.recognizer.recognize_all(asked)
-        return tuple(map(self._event, claimed, spans, asked, said))
+        return tuple(map(self._event, candidates, spans, asked, said))
 
     def _event(
         self, candidate: Candidate, span: FaceSpan, asked: CandidateFrames, said: Recognition
@@ -144,13 +246,12 @@ class Pipeline:
         self._events += 1
         if self._keep_evidence:
             with self.latency.measure("evidence"):
-                self.evidence[self._events] = make_evidence(span, candidate)
-        if self._explain is not None and said.sample is not None:
-            with self.latency.measure("explanation"):
-                told = self._explain(asked, said.sample)
-            self.evidence[self._events] = replace(
-                self.evidence[self._events], explanation=told.picture, explained=told.words
-            )
+                evidence = make_evidence(span, candidate)
+            if self._explain is not None and said.sample is not None:
+                with self.latency.measure("explanation"):
+                    told = self._explain(asked, said.sample)
+                evidence = replace(evidence, explanation=told.picture, explained=told.words)
+            self.evidence[self._events] = evidence
         return Event(
             self._events,
             candidate,
@@ -160,12 +261,6 @@ class Pipeline:
             said.p_none,
             said.action_units,
         )
-
-    def _span(self, candidate: Candidate) -> FaceSpan:
-        kept = self._ring.span(0, candidate.offset_frame)
-        first = int(np.searchsorted(kept.time_s, candidate.onset_s - BEFORE_ONSET_S))
-        first_index = int(kept.index[min(first, kept.nearest(candidate.onset_frame))])
-        return self._ring.span(first_index, candidate.offset_frame)
 
 
 def candidate_frames(span: FaceSpan, candidate: Candidate) -> CandidateFrames:
@@ -208,57 +303,14 @@ def _sort(decisions: list[Decision], events: tuple[Event, ...]) -> StepResult:
     return StepResult(provisional, events, tuple(d for d in decisions if d.reason))
 
 
-class GapKeeper:
-    """Join frames without a usable face to stretches with one reason each."""
-
-    def __init__(self) -> None:
-        self.gaps: list[Gap] = []
-        self._open: tuple[float, str] | None = None
-        self._last_s = 0.0
-
-    def step(self, time_s: float, reason: str | None) -> None:
-        """Note one frame; ``reason`` is None when the face was seen."""
-        if self._open is not None and reason != self._open[1]:
-            self.gaps.append(Gap(self._open[0], time_s, self._open[1]))
-            self._open = None
-        if reason is not None and self._open is None:
-            self._open = (time_s, reason)
-        self._last_s = time_s
-
-    def finish(self) -> None:
-        """End an open stretch at the last frame."""
-        if self._open is not None:
-            self.gaps.append(Gap(self._open[0], self._last_s, self._open[1]))
-            self._open = None
-
-
-class SignalRecorder:
-    """Keep the region signals of a whole recording: 56 bytes a frame."""
-
-    def __init__(self) -> None:
-        self._time = np.empty(1024)
-        self._values = np.empty((1024, 2, len(REGIONS)), np.float32)
-        self._count = 0
-
-    def step(self, time_s: float, spotter: Spotter | None) -> None:
-        """Note one frame, NaN without a face."""
-        if self._count == len(self._time):
-            self._time = np.concatenate([self._time, np.empty_like(self._time)])
-            self._values = np.concatenate([self._values, np.empty_like(self._values)])
-        self._time[self._count] = time_s
-        if spotter is None:
-            self._values[self._count] = np.nan
-        else:
-            self._values[self._count, 0] = spotter.excursions
-            self._values[self._count, 1] = spotter.thresholds
-        self._count += 1
-
-    def signals(self) -> Signals:
-        """Return a copy of what was noted."""
-        values = self._values[: self._count]
-        return Signals(
-            self._time[: self._count].copy(), values[:, 0].copy(), values[:, 1].copy(), REGIONS
-        )
-
-
-__all__ = ["FaceView", "Pipeline", "StepResult", "candidate_frames", "make_evidence"]
+__all__ = [
+    "BEFORE_ONSET_S",
+    "FaceStatus",
+    "FaceView",
+    "GapKeeper",
+    "Pipeline",
+    "SignalRecorder",
+    "StepResult",
+    "candidate_frames",
+    "make_evidence",
+]

@@ -34,7 +34,7 @@ class FaceRing:
         self._crops = np.zeros((capacity, CROP, CROP, 3), np.uint8)
         self._time = np.full(capacity, -np.inf)
         self._index = np.full(capacity, -1, np.int64)
-        self._written = 0
+        self._written = self._begin = 0
 
     @classmethod
     def for_rate(cls, fps: float | None, seconds: float = 1.5) -> FaceRing:
@@ -68,14 +68,14 @@ class FaceRing:
         time, index = np.full(capacity, -np.inf), np.full(capacity, -1, np.int64)
         time[:kept], index[:kept] = self._time[order], self._index[order]
         self._crops, self._time, self._index = crops, time, index
-        self.capacity, self._written = capacity, kept
+        self.capacity, self._written, self._begin = capacity, kept, 0
 
     def clear(self) -> None:
-        """Forget everything."""
-        self._written = 0
+        """Forget everything; views handed out before stay true as long as ever."""
+        self._begin = self._written
 
     def __len__(self) -> int:
-        return min(self._written, self.capacity)
+        return min(self._written - self._begin, self.capacity)
 
     def _newest_s(self) -> float:
         return float(self._time[(self._written - 1) % self.capacity])
@@ -128,3 +128,7 @@ class FaceSpan:
     def gather(self) -> NDArray[np.uint8]:
         """Copy all pictures out, (T, 320, 320, 3)."""
         return self._crops[self._slots]
+
+    def kept(self) -> FaceSpan:
+        """Return a copy that stays true whatever the ring does."""
+        return FaceSpan(self.gather(), np.arange(len(self)), self.time_s, self.index)

@@ -70,7 +70,8 @@ def quality_of(
     0.9).
     """
     iod_px = CROP_IOD / max(similarity.scale_of(to_crop), 1e-6)
-    size = (iod_px - 20) / 40
-    contrast = float(crop_gray[::8, ::8].std()) / 20
-    track = (correlation - 0.5) / 0.4
-    return float(np.prod(np.clip([size, contrast, track], 0, 1)))
+    contrast = cv2.meanStdDev(np.ascontiguousarray(crop_gray[::8, ::8]))[1][0, 0] / 20
+    worth = 1.0
+    for share in ((iod_px - 20) / 40, contrast, (correlation - 0.5) / 0.4):
+        worth *= min(max(float(share), 0.0), 1.0)
+    return worth

@@ -153,7 +153,7 @@ STILL_PX = 0.004
 """A step shorter than this ends the search."""
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def _sample(image, x, y, out):  # type: ignore[no-untyped-def]
     """Fill ``out`` (n, n) with the bilinear patch centred on (x, y); return its mean."""
     side = out.shape[0]

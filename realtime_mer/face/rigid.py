@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from realtime_mer.face.similarity import middle
@@ -102,7 +103,30 @@ def fit_head(
         Re-weightings (Geman–McClure) against points that move on their own, such as an alar
         base in a sneer.
     """
-    prior = np.diag([1e-6, 1e-6, 1e-3, 1e-3, 1 / TURN_PRIOR**2, 1 / TURN_PRIOR**2])
+    parameters = _fit_head(
+        np.ascontiguousarray(matrix, np.float64),
+        np.ascontiguousarray(displacement, np.float64),
+        np.ascontiguousarray(inverse_covariance, np.float64),
+        np.ascontiguousarray(say, np.float64),
+        PRIOR,
+        rounds,
+    )
+    return HeadFit(parameters)
+
+
+PRIOR = np.array([1e-6, 1e-6, 1e-3, 1e-3, 1 / TURN_PRIOR**2, 1 / TURN_PRIOR**2])
+"""Inverse variance that each of the six parameters is expected to have about 0."""
+
+
+def fit_head_numpy(
+    matrix: NDArray[np.float64],
+    displacement: NDArray[np.float64],
+    inverse_covariance: NDArray[np.float64],
+    say: NDArray[np.float64],
+    rounds: int = 4,
+) -> HeadFit:
+    """Do what ``fit_head`` does, in plain NumPy: the kernel's twin for tests."""
+    prior = np.diag(PRIOR)
     pulled = matrix.transpose(0, 2, 1) @ inverse_covariance
     normals = pulled @ matrix
     rights = (pulled @ displacement[:, :, None])[:, :, 0]
@@ -113,6 +137,40 @@ def fit_head(
         parameters = np.linalg.solve(normal, weight @ rights)
         weight = say * _agreement(displacement - matrix @ parameters)
     return HeadFit(parameters)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _fit_head(matrix, displacement, inverse, say, prior, rounds):  # type: ignore[no-untyped-def]
+    count, size = len(matrix), len(prior)
+    normals = np.empty((count, size, size))
+    rights = np.empty((count, size))
+    for k in range(count):
+        for i in range(size):
+            px = matrix[k, 0, i] * inverse[k, 0, 0] + matrix[k, 1, i] * inverse[k, 1, 0]
+            py = matrix[k, 0, i] * inverse[k, 0, 1] + matrix[k, 1, i] * inverse[k, 1, 1]
+            rights[k, i] = px * displacement[k, 0] + py * displacement[k, 1]
+            for j in range(size):
+                normals[k, i, j] = px * matrix[k, 0, j] + py * matrix[k, 1, j]
+    weight = say.copy()
+    square = np.empty(count)
+    parameters = np.zeros(size)
+    for _ in range(rounds):
+        normal = np.diag(prior)
+        right = np.zeros(size)
+        for k in range(count):
+            right += weight[k] * rights[k]
+            normal += weight[k] * normals[k]
+        parameters = np.linalg.solve(normal, right)
+        for k in range(count):
+            rx, ry = displacement[k, 0], displacement[k, 1]
+            for i in range(size):
+                rx -= matrix[k, 0, i] * parameters[i]
+                ry -= matrix[k, 1, i] * parameters[i]
+            square[k] = rx * rx + ry * ry
+        width = max(SKIN_NOISE, 1.5 * np.sqrt(np.sort(square)[count // 2])) ** 2
+        for k in range(count):
+            weight[k] = say[k] * (width / (width + square[k])) ** 2
+    return parameters
 
 
 def _agreement(residual: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -7,6 +7,8 @@ a micro-expression moves) and cheaper.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -16,6 +18,7 @@ from numpy.typing import NDArray
 
 from realtime_mer.events import Frame
 from realtime_mer.face import registration, similarity
+from realtime_mer.face.checks import Checked, Checks, ChecksAtOnce
 from realtime_mer.face.cuts import CutDetector
 from realtime_mer.face.measures import average_channels, eye_pictures, quality_of
 from realtime_mer.face.mesh import Mesh, MeshDetector
@@ -127,6 +130,25 @@ class FaceView:
     restarted: bool
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """What several trackers of one picture share.
+
+    Attributes
+    ----------
+    gray
+        (H, W) uint8.
+    cut
+        Whether it begins a new shot.
+    check
+        Compare every face with the mesh now: it runs on this picture anyway.
+    """
+
+    gray: NDArray[np.uint8]
+    cut: bool
+    check: bool = False
+
+
 @dataclass(slots=True)
 class _Track:
     """What is remembered of the face being followed."""
@@ -146,19 +168,39 @@ class _Track:
 class FaceTracker:
     """Follow the largest face of a stream, one ``step`` a picture, no threads.
 
+    ``loss`` says why the newest picture showed no usable face, ``mesh`` is what the detector
+    last found, and ``mesh_runs`` how often it was asked.
+
     Parameters
     ----------
     detector
         The mesh. The tracker does not close it.
     settings
         See ``TrackerSettings``.
+    face_id
+        Written into every view.
+    checks
+        Compares the followed face with the mesh; None does so at once, with ``detector``.
+    painter
+        Makes the coloured crop while the rest is measured; None makes it before.
     """
 
-    def __init__(self, detector: MeshDetector, settings: TrackerSettings | None = None) -> None:
+    def __init__(
+        self,
+        detector: MeshDetector,
+        settings: TrackerSettings | None = None,
+        face_id: int = 0,
+        checks: Checks | None = None,
+        painter: Executor | None = None,
+    ) -> None:
+        self.face_id = face_id
         self.settings = settings or TrackerSettings()
         self.loss: Loss | None = Loss.NO_FACE
         self.mesh_runs = 0
+        self.mesh: Mesh | None = None
         self._detector = detector
+        self._checks = checks or ChecksAtOnce(detector)
+        self._painter = painter
         self._layout: Layout = layout()
         self._track: _Track | None = None
         self._residual = SlidingResidual(region_labels(), n_key=RESIDUAL_KEYS)
@@ -178,21 +220,45 @@ class FaceTracker:
         """Forget the face: what comes next is another place or time."""
         self._track = None
         self._searched_s = -np.inf
+        self._checks.forget()
         self._detector.reset()
 
-    def step(self, frame: Frame, out: NDArray[np.uint8] | None = None) -> FaceView | None:
+    @property
+    def checked_s(self) -> float | None:
+        """When the followed face was last compared with the mesh; None if none is followed."""
+        return None if self._track is None else self._track.checked_s
+
+    @property
+    def to_crop(self) -> similarity.Matrix | None:
+        """Where the face was last registered, (2, 3) to crop pixels; None if none is followed."""
+        return None if self._track is None else self._track.to_crop
+
+    @property
+    def hidden(self) -> bool:
+        """True while a face that was followed a moment ago cannot be found again."""
+        return self._track is not None and self._track.lost_since_s is not None
+
+    def step(
+        self,
+        frame: Frame,
+        out: NDArray[np.uint8] | None = None,
+        picture: Picture | None = None,
+    ) -> FaceView | None:
         """Take the next picture; return what it shows of the face, None if nothing usable.
 
         ``loss`` says why after None. The aligned crop is written into ``out`` ((320, 320, 3)
-        uint8, C-contiguous) if given.
+        uint8, C-contiguous) if given. ``picture`` saves the work that trackers of the same
+        picture share.
         """
         if frame.segment != self._source_segment:
             self._source_segment = frame.segment
             self.reset()
             self._cuts.reset()
-        gray = cv2.cvtColor(frame.image_rgb, cv2.COLOR_RGB2GRAY)
+        if picture is None:
+            gray = cv2.cvtColor(frame.image_rgb, cv2.COLOR_RGB2GRAY)
+            picture = Picture(gray, self._cuts.step(gray))
+        gray, cut = picture.gray, picture.cut
         self._out = out
-        cut = self._cuts.step(gray)
         if cut:
             self.reset()
         if self._track is None and not self._search(frame, gray):
@@ -204,20 +270,23 @@ class FaceTracker:
         if found.similarity < self.settings.lost_correlation:
             return self._lost(frame, gray, track)
         track.to_crop = found.to_crop
-        if frame.time_s - track.checked_s >= self.settings.mesh_every_s:
-            self._check(frame, gray, track)
+        if picture.check or frame.time_s - track.checked_s >= self.settings.mesh_every_s:
+            self._ask(frame, track)
+        if (told := self._checks.answer()) is not None:
+            self._check(frame, gray, track, told)
             if self._track is None:
                 self.loss = Loss.NO_FACE
                 return None
             track = self._track
         track.lost_since_s = None
         self.loss = None
-        return self._view(frame, track, found.similarity)
+        return self._view(frame, gray, track, found.similarity)
 
     def _mesh(self, frame: Frame) -> Mesh | None:
         self.mesh_runs += 1
         faces = self._detector.detect(frame.image_rgb)
-        return faces[0] if faces else None
+        self.mesh = faces[0] if faces else None
+        return self.mesh
 
     def _search(self, frame: Frame, gray: NDArray[np.uint8]) -> bool:
         if frame.time_s - self._searched_s < self.settings.search_every_s:
@@ -238,6 +307,7 @@ class FaceTracker:
         self._segment += 1
         eyes = similarity.apply(to_crop, np.array(eye_centres(mesh.points_xy)))
         still = np.zeros((len(points), 2), np.float32)
+        self._checks.forget()
         self._track = _Track(to_crop, anchor, still, eyes, mesh.iod_px, frame.time_s)
 
     def _lost(self, frame: Frame, gray: NDArray[np.uint8], track: _Track) -> FaceView | None:
@@ -258,38 +328,52 @@ class FaceTracker:
         if again.similarity >= self.settings.lost_correlation:
             track.to_crop, track.lost_since_s, self.loss = again.to_crop, None, None
             track.moved[:] = 0
-            return self._view(frame, track, again.similarity)
+            return self._view(frame, gray, track, again.similarity)
         self.loss = Loss.OCCLUDED
         elsewhere = _disagreement(align(mesh), track.to_crop) > 3 * self.settings.drift_iod
         if elsewhere or frame.time_s - track.lost_since_s > 0.4:
             self._start(frame, gray, mesh)
             self.loss = None
-            return self._view(frame, self._track, 1.0)  # type: ignore[arg-type]
+            return self._view(frame, gray, self._track, 1.0)  # type: ignore[arg-type]
         return None
 
-    def _check(self, frame: Frame, gray: NDArray[np.uint8], track: _Track) -> None:
+    def _ask(self, frame: Frame, track: _Track) -> None:
+        """Have the mesh look at this picture; where it is still busy, at the next."""
+        if self._checks.ask(frame.image_rgb, track.to_crop):
+            track.checked_s = frame.time_s
+            self.mesh_runs += 1
+
+    def _check(self, frame: Frame, gray: NDArray[np.uint8], track: _Track, told: Checked) -> None:
         """Compare with the mesh; drop a track that the mesh does not bear out."""
-        track.checked_s = frame.time_s
-        mesh = self._mesh(frame)
-        if mesh is None:
+        self.mesh = told.mesh
+        if told.mesh is None:
             track.misses += 1
             if track.misses >= 3:
                 self.reset()
             return
         track.misses = 0
-        if _disagreement(align(mesh), track.to_crop) > self.settings.drift_iod:
+        if _disagreement(align(told.mesh), told.to_crop) <= self.settings.drift_iod:
+            return
+        mesh = told.mesh if told.to_crop is track.to_crop else self._mesh(frame)
+        if mesh is None:
+            self.reset()
+        else:
             self._start(frame, gray, mesh)
 
-    def _view(self, frame: Frame, track: _Track, correlation: float) -> FaceView:
-        crop_rgb = cv2.warpAffine(
-            frame.image_rgb,
-            track.to_crop,
-            (CROP, CROP),
-            dst=self._out,
-            flags=cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_REPLICATE,
-        )
-        crop_gray = cv2.cvtColor(crop_rgb, cv2.COLOR_RGB2GRAY)
+    def _paint(
+        self, image_rgb: NDArray[np.uint8], to_crop: similarity.Matrix
+    ) -> Callable[[], NDArray[np.uint8]]:
+        """Have the coloured crop made; return what waits for it."""
+        if self._painter is not None:
+            return self._painter.submit(paint, image_rgb, to_crop, self._out).result
+        crop_rgb = paint(image_rgb, to_crop, self._out)
+        return lambda: crop_rgb
+
+    def _view(
+        self, frame: Frame, gray: NDArray[np.uint8], track: _Track, correlation: float
+    ) -> FaceView:
+        painted = self._paint(frame.image_rgb, track.to_crop)
+        crop_gray = registration.warp(gray, track.to_crop)
         moved, ncc = registration.displacements(crop_gray, track.anchor, track.moved)
         track.moved = np.where((ncc > 0.3)[:, None], moved, track.moved).astype(np.float32)
         seen = np.clip(2 * ncc - 0.8, 0, 1) ** 2
@@ -306,8 +390,8 @@ class FaceTracker:
             time_s=frame.time_s,
             index=frame.index,
             segment=self._segment,
-            face_id=0,
-            crop_rgb=crop_rgb,
+            face_id=self.face_id,
+            crop_rgb=painted(),
             crop_gray=crop_gray,
             to_crop=track.to_crop,
             channels_iod=channels,
@@ -338,6 +422,21 @@ class FaceTracker:
             track.anchor = registration.make_anchor(crop_gray, points, track.anchor.home_xy)
             track.stillness.clear()
             self._residual.rebase(crop_gray)
+
+
+def paint(
+    image_rgb: NDArray[np.uint8], to_crop: similarity.Matrix, out: NDArray[np.uint8] | None = None
+) -> NDArray[np.uint8]:
+    """Return the aligned (320, 320, 3) crop of a picture, written into ``out`` if given."""
+    crop_rgb = cv2.warpAffine(
+        image_rgb,
+        to_crop,
+        (CROP, CROP),
+        dst=out,
+        flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    return np.asarray(crop_rgb, np.uint8)
 
 
 COVERED_CORRELATION = 0.6

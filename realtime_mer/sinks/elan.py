@@ -9,7 +9,7 @@ times are media milliseconds.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -42,8 +42,16 @@ class Interval(NamedTuple):
     text: str
 
 
-def render(analysis: Analysis, table: Sequence[Row], out_dir: Path) -> str:
-    """Return the file's text; ``out_dir`` is where it will lie, for the relative media address."""
+def render(
+    analysis: Analysis,
+    table: Sequence[Row],
+    out_dir: Path,
+    more: Mapping[str, Iterable[Interval]] | None = None,
+) -> str:
+    """Return the file's text; ``out_dir`` is where it will lie, for the relative media address.
+
+    ``more`` are tiers to add, name → annotations; those that overlap go to further tiers.
+    """
     ET.register_namespace("xsi", _XSI)
     document = ET.Element(
         "ANNOTATION_DOCUMENT",
@@ -56,6 +64,8 @@ def render(analysis: Analysis, table: Sequence[Row], out_dir: Path) -> str:
         },
     )
     tiers = tiers_of(analysis, table)
+    for name, intervals in (more or {}).items():
+        _lay(tiers, name, intervals)
     _add_header(document, analysis.media, out_dir, sum(len(tier) for tier in tiers.values()))
     _add_tiers(document, tiers)
     ET.SubElement(
@@ -78,7 +88,7 @@ def tiers_of(analysis: Analysis, table: Sequence[Row]) -> dict[str, list[Interva
     tiers: dict[str, list[Interval]] = {}
     for face in sorted({row.face_id for row in table} or {0}):
         own = [row for row in table if row.face_id == face]
-        spans = [(row, _interval(row.onset_s, row.offset_s)) for row in own]
+        spans = [(row, interval_of(row.onset_s, row.offset_s)) for row in own]
         _lay(tiers, f"face{face}/candidate", (i._replace(text=_what(row)) for row, i in spans))
         _lay(tiers, f"face{face}/apex", (_apex(row, apex_ms) for row in own))
         _lay(
@@ -94,7 +104,7 @@ def tiers_of(analysis: Analysis, table: Sequence[Row]) -> dict[str, list[Interva
     _lay(
         tiers,
         "gaps",
-        (_interval(gap.start_s, gap.end_s, plain(gap.reason)) for gap in analysis.gaps),
+        (interval_of(gap.start_s, gap.end_s, plain(gap.reason)) for gap in analysis.gaps),
     )
     return tiers
 
@@ -112,7 +122,8 @@ def _lay(tiers: dict[str, list[Interval]], name: str, intervals: Iterable[Interv
         tiers[name if number == 1 else f"{name}/{number}"] = lane
 
 
-def _interval(start_s: float, end_s: float, text: str = "") -> Interval:
+def interval_of(start_s: float, end_s: float, text: str = "") -> Interval:
+    """Return an annotation between two moments, not before 0 and at least 1 ms long."""
     start = max(0, round(start_s * 1000)) if math.isfinite(start_s) else 0
     end = round(end_s * 1000) if math.isfinite(end_s) else 0
     return Interval(start, max(start + 1, end), text)

@@ -1,7 +1,8 @@
 """Where frames come from: files, folders of images, cameras and network streams.
 
 `open_source` takes whatever names one of them and returns a `Source`, an iterator of `Frame`
-with true, strictly increasing times. `Prefetch` reads one ahead in a thread.
+with true, strictly increasing times. `open_replay` plays a recording as if it were happening.
+`Prefetch` reads one ahead in a thread.
 """
 
 from __future__ import annotations
@@ -9,20 +10,23 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from realtime_mer.errors import ConfigError
+from realtime_mer.errors import ConfigError, SourceError
 from realtime_mer.sources.base import Problem, Source, SourceInfo, monotonic
 from realtime_mer.sources.camera import CameraSource
 from realtime_mer.sources.file import FileSource
 from realtime_mer.sources.folder import FolderSource
 from realtime_mer.sources.prefetch import Prefetch
+from realtime_mer.sources.replay import ReplaySource
 from realtime_mer.sources.spec import parse_spec, printable, redact
 from realtime_mer.sources.stream import OPEN_TIMEOUT_S, READ_TIMEOUT_S, StreamSource
 
 __all__ = [
     "Prefetch",
     "Problem",
+    "ReplaySource",
     "Source",
     "SourceInfo",
+    "open_replay",
     "open_source",
     "printable",
     "redact",
@@ -90,4 +94,30 @@ def open_source(
         fps=fps,
         clock=clock,
         av_options=av_options,
+    )
+
+
+def open_replay(
+    spec: str | Path,
+    *,
+    speed: float = 1.0,
+    fps: float | None = None,
+    loop: bool = False,
+    duration_s: float | None = None,
+    clock: Callable[[], float] = monotonic,
+) -> ReplaySource:
+    """Play a file or folder at its own pace, or another; see ``ReplaySource``.
+
+    Raises
+    ------
+    SourceError
+        It cannot be opened, or names a camera or stream, which have a pace of their own.
+    ConfigError
+        An option is out of range.
+    """
+    parsed = parse_spec(spec)
+    if parsed.kind not in ("file", "folder"):
+        raise SourceError(f"cannot replay {parsed.redacted}: give a video file or a folder")
+    return ReplaySource(
+        parsed.target, speed=speed, fps=fps, loop=loop, duration_s=duration_s, clock=clock
     )

@@ -62,7 +62,7 @@ class Problem:
         What it is, in a word or two: ``decode error``, ``truncated``, ``timestamps``, ``timing``,
         ``time gap``, ``unreadable image``, ``missing image``, ``interlaced``, ``size change``,
         ``several streams``, ``several sequences``, ``option ignored``, ``camera lost``,
-        ``connection lost``.
+        ``connection lost``, ``too slow``.
     message
         One sentence for the user: what happened, where, what was done about it.
     frame, time_s
@@ -116,9 +116,15 @@ class Source(ABC):
         True when frames arrive by themselves (camera, stream) and cannot be read again.
     redacted
         What was opened, with credentials hidden; safe to print.
+    comes_back
+        True when an end is a lost connection, which opening again may mend.
+    captured_s
+        Live sources: the clock's time at which the newest frame was captured; None if unknown.
     """
 
     live: bool = False
+    comes_back: bool = False
+    captured_s: float | None = None
 
     def __init__(self, redacted: str) -> None:
         self.redacted = redacted

@@ -1,4 +1,7 @@
-"""Cameras at this computer, through OpenCV."""
+"""Cameras at this computer, through OpenCV.
+
+A camera is asked for what it should give and may ignore all of it, so what comes is measured.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,14 @@ from numpy.typing import NDArray
 from realtime_mer.errors import SourceError
 from realtime_mer.events import Frame, Gap
 from realtime_mer.sources.base import Problem, Source, SourceInfo, monotonic
-from realtime_mer.sources.timeline import Timeline
+from realtime_mer.sources.timeline import RECENT, Timeline
+
+MJPG = cv2.VideoWriter.fourcc(*"MJPG")
+"""The picture format in which USB cameras reach their high rates."""
+FASTEST = 1000.0
+"""Asked for when nobody says a rate: drivers answer with the highest they have."""
+TOLERANCE = 0.1
+"""A measured rate this much beside the one asked for is another one."""
 
 
 class Capture(Protocol):
@@ -30,13 +40,17 @@ class Capture(Protocol):
 class CameraSource(Source):
     """Frames of a camera; the times are a monotonic clock at grab, counted from the first frame.
 
+    It is asked for motion JPEG, without which most reach no high rate. If it gives another size
+    or rate than was asked for, that is declared once it is known (``option ignored``).
+
     Parameters
     ----------
     number
         The camera, from 0.
-    fps, width, height
-        What to ask of the camera; it may give something else. The frame rate in ``info`` is the
-        measured one.
+    fps
+        Rate to ask for; None for the highest. The rate in ``info`` is the measured one.
+    width, height
+        Size to ask for, in pixels; None for the camera's own.
     clock
         Seconds that only rise.
     capture
@@ -49,6 +63,7 @@ class CameraSource(Source):
     """
 
     live = True
+    comes_back = True
 
     def __init__(
         self,
@@ -65,19 +80,14 @@ class CameraSource(Source):
         self._clock = clock
         self._timeline = Timeline()
         self._capture = open_capture(number) if capture is None else capture(number)
-        wanted = {
-            cv2.CAP_PROP_FRAME_WIDTH: width,
-            cv2.CAP_PROP_FRAME_HEIGHT: height,
-            cv2.CAP_PROP_FPS: fps,
-        }
-        for what, value in wanted.items():
-            if value is not None:
-                self._capture.set(what, value)
+        self._asked_fps, self._judged = fps, fps is None
+        _ask(self._capture, fps, width, height)
         first = self._grab() if self._capture.isOpened() else None
         if first is None:
             self._capture.release()
             raise SourceError(_no_camera(number))
         self.clock_offset_s, self._first_image = first
+        self._check_size(width, height)
 
     @property
     def info(self) -> SourceInfo:
@@ -112,6 +122,8 @@ class CameraSource(Source):
             if placed.gap_from_s is not None:
                 self._declare_gap(index, placed.gap_from_s, placed.time_s)
             segment += placed.breaks
+            self.captured_s = grabbed[0]
+            self._check_rate(index)
             yield Frame(grabbed[1], placed.time_s, index, segment)
             index += 1
             grabbed = self._grab()
@@ -125,8 +137,41 @@ class CameraSource(Source):
         message = f"no pictures for {end_s - start_s:.3f} s before frame {index} ({end_s:.2f} s)"
         self._log.add(Problem("time gap", message, index, end_s), same_as="time gap")
 
+    def _check_size(self, width: int | None, height: int | None) -> None:
+        gives = self._first_image.shape[1], self._first_image.shape[0]
+        asked = width or gives[0], height or gives[1]
+        if asked != gives:
+            message = "{} gives {}x{} pictures, not the {}x{} asked for".format(
+                self.redacted, *gives, *asked
+            )
+            self._log.add(Problem("option ignored", message))
+
+    def _check_rate(self, index: int) -> None:
+        """Compare the rate with what was asked for, once it is known well."""
+        if self._judged or self._asked_fps is None or index < RECENT:
+            return
+        self._judged = True
+        fps = 1 / self._timeline.interval_s
+        if abs(fps - self._asked_fps) > TOLERANCE * self._asked_fps:
+            message = (
+                f"{self.redacted} gives {fps:.1f} pictures a second, not the "
+                f"{self._asked_fps:g} asked for; more light, a smaller picture or a USB 3 port "
+                "may help"
+            )
+            self._log.add(Problem("option ignored", message))
+
     def _release(self) -> None:
         self._capture.release()
+
+
+def _ask(capture: Capture, fps: float | None, width: int | None, height: int | None) -> None:
+    """Ask for motion JPEG first: it decides which sizes and rates there are."""
+    capture.set(cv2.CAP_PROP_FOURCC, MJPG)
+    if width is not None:
+        capture.set(cv2.CAP_PROP_FRAME_WIDTH, width)
+    if height is not None:
+        capture.set(cv2.CAP_PROP_FRAME_HEIGHT, height)
+    capture.set(cv2.CAP_PROP_FPS, FASTEST if fps is None else fps)
 
 
 def open_capture(number: int) -> Capture:

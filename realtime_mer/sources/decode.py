@@ -80,6 +80,8 @@ class Decoder:
         What was read so far; ``discarded`` packets are marked by the container as not shown.
     damage
         What broke since the last picture; at the end: after the last picture.
+    arrived_s
+        The clock when the newest packet arrived.
     """
 
     def __init__(
@@ -98,7 +100,7 @@ class Decoder:
         self._stream = stream
         self._rate = rate
         self._clock = clock
-        self._arrived_s = 0.0
+        self.arrived_s = 0.0
         self._times: list[float] = []
 
     def __iter__(self) -> Iterator[Decoded]:
@@ -136,7 +138,7 @@ class Decoder:
         self.discarded += packet.is_discard
         if packet.is_corrupt:
             self.damage = self.damage or "a packet is incomplete"
-        self._arrived_s = self._clock()
+        self.arrived_s = self._clock()
         if self.timing is Timing.DTS and packet.dts is not None:
             heapq.heappush(self._times, self._seconds(packet.dts))
 
@@ -152,7 +154,7 @@ class Decoder:
         if self.timing is Timing.COUNT:
             return self.pictures / self._rate
         if self.timing is Timing.ARRIVAL:
-            return self._arrived_s
+            return self.arrived_s
         if self.timing is Timing.DTS:
             return heapq.heappop(self._times) if self._times else None
         return None if picture.pts is None else self._seconds(picture.pts)

@@ -47,6 +47,8 @@ class Orientation:
 
 
 AS_STORED = Orientation()
+REREAD = 30
+"""Pictures between two looks at the full orientation; fewer keep more pictures in memory."""
 
 
 def orientation_of(matrix: NDArray[np.int32]) -> Orientation:
@@ -66,12 +68,38 @@ def orientation_of(matrix: NDArray[np.int32]) -> Orientation:
 
 
 def frame_orientation(frame: av.VideoFrame) -> Orientation:
-    """Return the orientation noted beside a decoded frame."""
+    """Return the orientation noted beside a decoded frame.
+
+    A frame that was asked holds itself alive until Python's garbage collection comes round.
+    """
     sides = cast("Iterable[SideData]", frame.side_data)
     for side in sides:
         if side.type.name == "DISPLAYMATRIX":
             return orientation_of(np.frombuffer(bytes(side), np.int32))
     return AS_STORED
+
+
+class OrientationNote:
+    """Orientations of the frames of one stream, read seldom.
+
+    PyAV ties a frame and its side data to each other, so that reading every frame's would keep
+    hundreds of pictures in memory until they are collected. It is read anew where the rotation
+    changes, and at key frames ``REREAD`` pictures apart: what turns a picture over without
+    turning it round is not in the rotation.
+    """
+
+    def __init__(self) -> None:
+        self._rotation: int | None = None
+        self._known = AS_STORED
+        self._age = 0
+
+    def of(self, frame: av.VideoFrame) -> Orientation:
+        """Return the orientation of the next frame."""
+        self._age += 1
+        stale = frame.key_frame and self._age >= REREAD
+        if stale or frame.rotation != self._rotation:
+            self._rotation, self._known, self._age = frame.rotation, frame_orientation(frame), 0
+        return self._known
 
 
 class Upright:
@@ -88,6 +116,7 @@ class Upright:
 
     def __init__(self, pixel_aspect: float = 1.0) -> None:
         self._reformatter = VideoReformatter()
+        self._orientation = OrientationNote()
         square = abs(pixel_aspect - 1) <= SQUARE_WITHIN or not 0.2 < pixel_aspect < 5
         self._widen = 1.0 if square else pixel_aspect
         self.size: tuple[int, int] | None = None
@@ -101,7 +130,7 @@ class Upright:
         """
         width = frame.width if self._widen == 1.0 else max(1, round(frame.width * self._widen))
         rgb = self._reformatter.reformat(frame, width=width, format="rgb24", threads=1)
-        image = frame_orientation(frame).apply(np.ascontiguousarray(rgb.to_ndarray()))
+        image = self._orientation.of(frame).apply(np.ascontiguousarray(rgb.to_ndarray()))
         size = (image.shape[1], image.shape[0])
         if self.size is None:
             self.size = size

@@ -204,6 +204,7 @@ class AvSource(Source):
 
     def _frame(self, index: int, decoded: Decoded, following_s: float | None) -> Frame:
         if self.live:
+            self.captured_s = self._decoder.arrived_s
             placed = self._place_live(index, decoded.raw_s)
         else:
             placed = self._timeline.place(decoded.raw_s, following_s)

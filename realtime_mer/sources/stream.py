@@ -52,6 +52,7 @@ class StreamSource(AvSource):
             raise SourceError(_diagnose(where, error, open_timeout_s)) from None
         live = scheme in LIVE_SCHEMES or not container.duration
         super().__init__(container, where, _name(where), live=live, fps=fps, clock=clock)
+        self.comes_back = live
 
     def _finish(self) -> None:
         super()._finish()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from realtime_mer.events import MAX_DURATION_S, MIN_DURATION_S
+from realtime_mer.spotting.alarm_budget import AlarmBudget
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,9 @@ class SpotterSettings:
         the offset better and confirms later.
     confirm_s
         Longest wait after the first region's end for others to end as well.
+    budget
+        Takes the place of ``least_probability``: so many alarms a minute are accepted. One object
+        is shared by all spotters with these settings. None: ``least_probability`` holds.
     """
 
     least_score: float = 3.0
@@ -73,3 +77,4 @@ class SpotterSettings:
     warm_up_s: float = 0.6
     still_s: float = 0.035
     confirm_s: float = 0.03
+    budget: AlarmBudget | None = None

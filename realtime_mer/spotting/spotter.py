@@ -146,6 +146,8 @@ class Spotter:
     def _restart(self, view: FaceView) -> None:
         self._segment, self._face_id = view.segment, view.face_id
         self._started_s = view.time_s
+        if self.settings.budget is not None:
+            self.settings.budget.watch(view.time_s)
         self._channels.clear()
         self._witness.clear()
         self._episodes.clear()
@@ -227,7 +229,11 @@ class Spotter:
         return scene.evidence()
 
     def _weigh(self, evidence: NDArray[np.float64]) -> str:
-        if self._verdict.probability(evidence) >= self.settings.least_probability:
+        probability = self._verdict.probability(evidence)
+        least, budget = self.settings.least_probability, self.settings.budget
+        if budget is not None:
+            least = budget.weigh(float(self._witness.time_s[-1]), probability)
+        if probability >= least:
             return ""
         return self._verdict.objection(evidence)
 

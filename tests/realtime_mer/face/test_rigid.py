@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from realtime_mer.face.points import layout
-from realtime_mer.face.rigid import SKIN_NOISE, design, fit_head
+from realtime_mer.face.rigid import SKIN_NOISE, design, fit_head, fit_head_numpy
 from realtime_mer.face.topology import canonical_mesh
 
 LAYOUT = layout()
@@ -52,3 +54,16 @@ def test_patches_without_texture_have_no_say() -> None:
     blind[:6] = 0
     head = fit_head(DESIGN[RIGID], moved, blind, ONES)
     assert np.abs(DESIGN @ head.parameters).max() < 1e-6
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**31), st.floats(0, 0.05))
+def test_the_kernel_does_what_its_twin_does(seed, noise):
+    rng = np.random.default_rng(seed)
+    moved = DESIGN @ rng.normal(0, 0.02, 6) + rng.normal(0, noise, (len(DESIGN), 2))
+    half = rng.normal(size=(len(DESIGN), 2, 2)) / SKIN_NOISE
+    certain = half @ half.transpose(0, 2, 1) * (rng.random(len(DESIGN)) > 0.2)[:, None, None]
+    say = rng.random(len(DESIGN))
+    mine = fit_head(DESIGN, moved, certain, say).parameters
+    twin = fit_head_numpy(DESIGN, moved, certain, say).parameters
+    np.testing.assert_allclose(mine, twin, rtol=1e-6, atol=1e-9)

@@ -4,7 +4,7 @@ import pytest
 
 from realtime_mer.errors import SourceError
 from realtime_mer.sources import open_source
-from realtime_mer.sources.camera import CameraSource
+from realtime_mer.sources.camera import FASTEST, CameraSource
 from tests.realtime_mer.sources.media import numbered, read_number
 
 
@@ -64,12 +64,17 @@ def test_times_are_the_clock_at_grab_from_the_first_frame():
     assert frames[0].image_rgb[0, 0].tolist() == [50, 100, 200]
     assert source.live
     assert source.clock_offset_s == 1000
-    assert fake.settings == {
-        cv2.CAP_PROP_FRAME_WIDTH: 1280,
-        cv2.CAP_PROP_FRAME_HEIGHT: 720,
-        cv2.CAP_PROP_FPS: 60,
-    }
-    assert [p.kind for p in source.problems] == ["camera lost"]
+    assert source.comes_back
+    assert source.captured_s == times[-1]
+    assert list(fake.settings.items()) == [
+        (cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG")),
+        (cv2.CAP_PROP_FRAME_WIDTH, 1280),
+        (cv2.CAP_PROP_FRAME_HEIGHT, 720),
+        (cv2.CAP_PROP_FPS, 60),
+    ]
+    size, lost = source.problems
+    assert (size.kind, lost.kind) == ("option ignored", "camera lost")
+    assert str(size) == "camera 3 gives 64x48 pictures, not the 1280x720 asked for"
     assert (source.info.width, source.info.height, source.info.codec) == (64, 48, "camera")
 
 
@@ -81,6 +86,27 @@ def test_a_stall_is_a_gap_and_a_new_segment():
     assert [f.segment for f in frames] == [0] * 10 + [1] * 10
     [gap] = source.gaps
     assert (gap.start_s, gap.end_s, gap.reason) == (pytest.approx(0.3), 1.0, "time gap")
+
+
+@pytest.mark.parametrize(("asked", "gives"), [(120, 30), (30, 120), (60, 50)])
+def test_another_rate_than_asked_for_is_declared_once(asked, gives):
+    fake = FakeCamera(np.arange(100) / gives)
+    with CameraSource(0, fps=asked, clock=fake.clock, capture=fake) as source:
+        list(source)
+    rate, lost = source.problems
+    assert (rate.kind, lost.kind) == ("option ignored", "camera lost")
+    said = f"camera 0 gives {gives:.1f} pictures a second, not the {asked} asked for"
+    assert str(rate).startswith(said)
+    assert source.info.fps == pytest.approx(gives, rel=0.01)
+
+
+@pytest.mark.parametrize("asked", [None, 58, 64])
+def test_about_the_rate_asked_for_is_no_problem(asked):
+    fake = FakeCamera(np.arange(100) / 60)
+    with CameraSource(0, fps=asked, width=64, clock=fake.clock, capture=fake) as source:
+        list(source)
+    assert [p.kind for p in source.problems] == ["camera lost"]
+    assert fake.settings[cv2.CAP_PROP_FPS] == (asked or FASTEST)
 
 
 def test_a_camera_without_pictures_is_released_and_refused():

@@ -1,9 +1,12 @@
+import gc
+
 import av
 import numpy as np
 import pytest
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
-from realtime_mer.sources.picture import Orientation, Upright, fit, orientation_of
+from realtime_mer.sources import open_source
+from realtime_mer.sources.picture import REREAD, Orientation, Upright, fit, orientation_of
 
 COLOURS = np.array(
     [[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255], [0, 0, 0], [128, 128, 128],
@@ -102,3 +105,20 @@ def test_pixel_aspect(aspect, width):
     upright = Upright(aspect)
     upright.convert(av.VideoFrame(64, 48, "rgb24"))
     assert upright.size == (width, 48)
+
+
+def test_no_picture_of_a_long_video_waits_for_garbage_collection(sample):
+    gc.collect()
+    gc.disable()
+    try:
+        with open_source(sample) as source:
+            for _ in source:
+                pass
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        gc.collect()
+        left = sum(isinstance(item, av.VideoFrame) for item in gc.garbage)
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+    assert left <= 1 + 600 // REREAD

@@ -1,6 +1,4 @@
 import contextlib
-import functools
-import http.server
 import io
 import itertools
 import re
@@ -17,23 +15,14 @@ import pytest
 from realtime_mer.errors import SourceError
 from realtime_mer.sources import open_source
 from tests.realtime_mer.sources.media import numbered, read_number, write_video
-
-
-@contextlib.contextmanager
-def serving(server):
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield server.server_address[1]
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *args):
-        pass
+from tests.realtime_mer.sources.servers import (
+    Quiet,
+    free_port,
+    http_server,
+    sending_udp,
+    serving,
+    transport_stream,
+)
 
 
 class FileServer(Quiet):
@@ -55,17 +44,6 @@ class Multipart(Quiet):
                 data = cv2.imencode(".jpg", numbered(k))[1].tobytes()
                 head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(data)}\r\n\r\n"
                 self.wfile.write(head.encode() + data + b"\r\n")
-
-
-def http_server(handler, folder="."):
-    return http.server.ThreadingHTTPServer(
-        ("127.0.0.1", 0), functools.partial(handler, directory=str(folder))
-    )
-
-
-def transport_stream(frames: int, tmp_path) -> bytes:
-    path = write_video(tmp_path / "s.ts", frames, options={"bf": "0", "g": "5"})
-    return path.read_bytes()
 
 
 def test_http_file_has_its_own_times(tmp_path):
@@ -137,33 +115,6 @@ def test_tcp_transport_stream(tmp_path):
     assert source.clock_offset_s is not None
     assert source.info.frames is None
     assert source.info.duration_s is None
-
-
-def free_port(kind) -> int:
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@contextlib.contextmanager
-def sending_udp(data: bytes, port: int):
-    """Send a transport stream over and over, in small portions, until told to stop."""
-    stop = threading.Event()
-
-    def send():
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
-            for at in itertools.cycle(range(0, len(data), 7 * 188)):
-                out.sendto(data[at : at + 7 * 188], ("127.0.0.1", port))
-                if stop.wait(0.002):
-                    return
-
-    thread = threading.Thread(target=send)
-    thread.start()
-    try:
-        yield stop
-    finally:
-        stop.set()
-        thread.join()
 
 
 def test_udp_transport_stream_starting_anywhere_and_falling_silent(tmp_path):
