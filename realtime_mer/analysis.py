@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from engines import PackageError, load_package
@@ -25,6 +24,7 @@ from realtime_mer.recognizer import Recognizer, default_package, open_recognizer
 from realtime_mer.sinks import check_writable, write_all
 from realtime_mer.sources import Prefetch, Source, open_source
 from realtime_mer.spotting import SpotterSettings
+from realtime_mer.threads import one_thread_each
 from realtime_mer.warmup import warm_up
 
 Progress = Callable[[Frame, int], None]
@@ -134,7 +134,7 @@ def analyze_source(
     )
     begin = time.perf_counter()
     try:
-        with _one_opencv_thread(), Prefetch(source) if threads else nullcontext(source) as frames:
+        with one_thread_each(), Prefetch(source) if threads else nullcontext(source) as frames:
             seen = _run(pipeline, frames, on_frame, stop)
         gaps = sorted((*pipeline.gaps, *source.gaps), key=lambda gap: gap.start_s)
         return Analysis(
@@ -175,17 +175,6 @@ def _open_mesh() -> MeshDetector:
         mesh.close()
         raise
     return mesh
-
-
-@contextmanager
-def _one_opencv_thread() -> Iterator[None]:
-    """Pictures are small and the work is cut by frame already: OpenCV's pool only costs here."""
-    before = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(before)
 
 
 @dataclass(slots=True)

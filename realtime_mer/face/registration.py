@@ -36,11 +36,15 @@ class Anchor:
 
     ``home_xy`` (P, 2) float32 crop pixels stays the same when the templates are renewed, so
     that displacements go on without a jump; ``trust`` is (P, 2, 2), see ``rigid.trust``.
+    ``centres_xy`` holds the templates' (P, 2) centres of each level in crop pixels, ``texture``
+    (P,) how much each of them shows.
     """
 
     levels: tuple[Templates, ...]
     home_xy: Float
     trust: NDArray[np.float64]
+    centres_xy: tuple[NDArray[np.float64], ...]
+    texture: tuple[Float, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,30 +75,61 @@ def make_anchor(crop: Gray, points_xy: NDArray[np.floating[Any]], home_xy: Float
         for level, (image, side) in enumerate(zip(images, SIDES, strict=True))
     )
     home = np.asarray(points_xy, np.float32) if home_xy is None else home_xy
-    return Anchor(levels, home, trust(levels[0].information, SIDES[0] ** 2, CROP_IOD))
+    return Anchor(
+        levels,
+        home,
+        trust(levels[0].information, SIDES[0] ** 2, CROP_IOD),
+        tuple(_full(each.centres_xy, level) for level, each in enumerate(levels)),
+        tuple(np.sqrt(np.trace(each.information, axis1=1, axis2=2)) for each in levels),
+    )
 
 
 def register(
     picture: Gray, to_crop: similarity.Matrix, anchor: Anchor, layout: Layout
 ) -> Registration:
-    """Find the face again in a grey picture, starting from where it was."""
+    """Find the face again in a grey picture, starting from where it was.
+
+    From one picture of a fast camera to the next a face hardly moves: then half size alone finds
+    it. Only where that goes far, or ends in a bad fit, does it begin anew at a quarter.
+    """
     half = warp(picture, similarity.compose(_HALF, to_crop), CROP // 2)
+    near = _fitted(((1, half),), anchor, layout)
+    if near is None or near[1] < NEAR_CORRELATION or _way(near[0]) > NEAR_PX:
+        near = _fitted(((2, _halved(half)), (1, half)), anchor, layout)
+    if near is None:
+        return Registration(to_crop, 0.0)
+    moved, correlation = near
+    return Registration(similarity.compose(similarity.invert(moved), to_crop), correlation)
+
+
+NEAR_CORRELATION, NEAR_PX = 0.8, 2.0
+"""Least correlation, and longest way in crop pixels, of a face that was found at half size alone.
+Half a patch there is 15 crop pixels: within two of them a patch has one best place."""
+
+
+def _fitted(
+    views: tuple[tuple[int, Gray], ...], anchor: Anchor, layout: Layout
+) -> tuple[similarity.Matrix, float] | None:
+    """Return how the face moved in the crop and its correlation; None if it cannot be found."""
     moved = similarity.IDENTITY
     ncc = np.zeros(0, np.float32)
-    for level, image in ((2, _halved(half)), (1, half)):
+    for level, image in views:
         templates = anchor.levels[level]
-        base = templates.centres_xy
-        full = _full(base, level)
+        base, full = templates.centres_xy, anchor.centres_xy[level]
         start = _at_level(similarity.apply(moved, full), level) - base
         found, ncc = patches.track(image, templates, start.astype(np.float32))
-        texture = np.sqrt(templates.information[:, 0, 0] + templates.information[:, 1, 1])
-        weights = np.clip(ncc - 0.3, 0, 1) * texture
+        weights = np.clip(ncc - 0.3, 0, 1) * anchor.texture[level]
         if (weights > 0).sum() < 4:
-            return Registration(to_crop, 0.0)
+            return None
         target = _full(base + found, level)
         moved, _ = similarity.fit_robust(full, target, weights, 0.3 * 2.0**level)
-    correlation = similarity.middle(ncc[list(layout.rigid)])
-    return Registration(similarity.compose(similarity.invert(moved), to_crop), correlation)
+    return moved, similarity.middle(ncc[list(layout.rigid)])
+
+
+def _way(moved: similarity.Matrix) -> float:
+    """Return how far the corners of the crop move, in pixels."""
+    corners = np.array([(0.0, 0.0), (CROP, 0.0), (0.0, CROP), (CROP, CROP)])
+    return float(np.abs(similarity.apply(moved, corners) - corners).max())
 
 
 def displacements(crop_gray: Gray, anchor: Anchor, start: Float) -> tuple[Float, Float]:

@@ -18,13 +18,13 @@ from realtime_mer.live.capture import Capture
 from realtime_mer.live.link import DEFAULT_SETTINGS, Link, LinkSettings
 from realtime_mer.live.opening import open_pipeline
 from realtime_mer.live.rate import RateMeter
-from realtime_mer.live.threads import one_thread_each
 from realtime_mer.live.updates import Captured, Counters, LiveUpdate
 from realtime_mer.pipeline import Pipeline, StepResult
 from realtime_mer.recording import SignalRecorder
 from realtime_mer.sources import ReplaySource, open_source
 from realtime_mer.sources.base import Problem, Source, SourceInfo, monotonic
 from realtime_mer.sources.spec import parse_spec
+from realtime_mer.threads import one_thread_each, prompt_turns
 
 REMEMBERED = 8192
 """Frames whose moment of capture is known, for the delay of events: 20 s at 400 frames/s."""
@@ -89,6 +89,7 @@ class LiveSession:
 
     def __enter__(self) -> Self:
         self._entered.enter_context(one_thread_each())
+        self._entered.enter_context(prompt_turns())
         self._capture.start()
         return self
 

@@ -34,9 +34,9 @@ from realtime_mer.live.account import Ledger
 from realtime_mer.live.bounded_signals import BoundedSignals
 from realtime_mer.live.evidence_store import EvidenceStore
 from realtime_mer.live.journal import Journal
-from realtime_mer.live.threads import one_thread_each
 from realtime_mer.live.watch import Dashboard, Watch
 from realtime_mer.sources import open_source
+from realtime_mer.threads import one_thread_each
 
 SAMPLE = Path(__file__).parents[2] / "realtime_mer" / "data" / "sample.mp4"
 RATE = 200.0

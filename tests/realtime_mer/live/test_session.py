@@ -10,10 +10,10 @@ from realtime_mer.events import Candidate, Event
 from realtime_mer.face.mesh import MediaPipeMesh
 from realtime_mer.live import LinkState, LiveSession, open_live
 from realtime_mer.live.rate import RateMeter
-from realtime_mer.live.threads import one_thread_each
 from realtime_mer.pipeline import Pipeline, StepResult
 from realtime_mer.recognizer import open_recognizer
 from realtime_mer.sources import ReplaySource
+from realtime_mer.threads import one_thread_each
 from tests.realtime_mer.live.scripted import Clock, Notes, Openings, Scripted, capture_threads
 
 
