@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from realtime_mer.errors import SourceError
 from realtime_mer.events import Frame
 from realtime_mer.face.mesh import MediaPipeMesh, MeshDetector
+from realtime_mer.face.quiet import QuietMesh
 from realtime_mer.face.tracker import FaceTracker, FaceView
 from realtime_mer.sources import open_source
 from realtime_mer.sources.decode import Timing, timing_of
@@ -76,7 +77,7 @@ def read_stretch(
     if detector is not None:
         views = _followed(frames, detector)
     else:
-        with MediaPipeMesh() as opened:
+        with closing(QuietMesh(MediaPipeMesh())) as opened:
             views = _followed(frames, opened)
     runs = _runs(views)
     for run in runs:
