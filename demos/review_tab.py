@@ -212,6 +212,7 @@ def review_panel(settings: DemoSettings, name: str) -> ReviewPanel:
         if sitting is None:
             return gr.skip()
         made: dict[str, object] = {"key": sitting.key, "event_id": said.get("event_id")}
+        made["count"] = said.get("count")
         try:
             clip = address(sitting.motion(number(said, "event_id")))
             return gr.update(motion=made | {"clip": clip, "why": ""})
@@ -220,7 +221,7 @@ def review_panel(settings: DemoSettings, name: str) -> ReviewPanel:
 
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     film.judge(judge, None, film, trigger_mode="multiple", **quiet)
-    film.open(magnify, None, film, trigger_mode="always_last", concurrency_limit=2, **quiet)
+    film.open(magnify, None, film, trigger_mode="multiple", concurrency_limit=2, **quiet)
     return ReviewPanel(box, film, report, put)
 
 

@@ -18,6 +18,7 @@ from playwright.sync_api import Page, sync_playwright
 OUT = Path(__file__).parent / "pictures"
 MER = [sys.executable, "-c", "from realtime_mer.cli import main; main()"]
 PATIENCE_MS = 120_000
+DURATION = re.compile(r"\d+ ms")
 
 
 def main() -> None:
@@ -45,7 +46,7 @@ def take_live(page: Page) -> None:
     """Replay the bundled clip as if live, until its first event is in the table."""
     page.get_by_label("Source").first.fill("sample")
     page.get_by_role("button", name="Start").click()
-    page.get_by_text("346 ms").first.wait_for(timeout=PATIENCE_MS)
+    page.get_by_text(DURATION).first.wait_for(timeout=PATIENCE_MS)
     page.wait_for_timeout(2500)
     page.screenshot(path=OUT / "live.jpg", type="jpeg", quality=88)
     page.get_by_role("button", name="Stop").first.click()
@@ -57,7 +58,7 @@ def take_interview(page: Page) -> None:
     page.get_by_placeholder("sample, or a path in a shared folder").fill("sample")
     page.get_by_role("button", name="Analyse").click()
     page.get_by_text("3 candidates").first.wait_for(timeout=PATIENCE_MS)
-    page.get_by_text("346 ms").nth(1).wait_for(timeout=PATIENCE_MS)
+    page.get_by_text(DURATION).nth(1).wait_for(timeout=PATIENCE_MS)
     page.keyboard.press("n")
     page.keyboard.press("n")
     page.get_by_text("Magnifying the motion").first.wait_for(state="hidden", timeout=PATIENCE_MS)

@@ -4,7 +4,7 @@ const root = element.querySelector(".rv");
 const at = (name) => root.querySelector(".rv-" + name);
 const film = at("video"), clip = at("clip"), line = at("line"), body = root.querySelector("tbody");
 const EPSILON = 0.0005;
-let shown = null, chosen = null, loop = null, asked = 0, answered = 0, waiting = null;
+let shown = null, chosen = null, loop = null, asked = 0, answered = 0, clips = 0, magnifying = false;
 
 function make(tag, className, text) {
   const made = document.createElement(tag);
@@ -30,7 +30,7 @@ const current = () => (shown ? shown.events.find((event) => event.id === chosen)
 function show() {
   const fresh = props.value;
   if (shown && fresh && fresh.key === shown.key) return;
-  shown = fresh; chosen = null; loop = null; asked = answered = 0;
+  shown = fresh; chosen = null; loop = null; asked = answered = 0; magnifying = false;
   film.pause();
   at("detail").hidden = true; at("flag").hidden = true; at("broken").hidden = true; at("window").hidden = true;
   body.replaceChildren(); at("marks").replaceChildren();
@@ -157,8 +157,15 @@ function choose(id) {
   setSpeed(shown.slow); setLoop(event);
   seek(event.onset_s - shown.around_s);
   film.play().catch(() => {});
-  if (!again) { waiting = id; trigger("open", { key: shown.key, event_id: id }); }
+  if (!again) magnify();
   else clip.play().catch(() => {});
+}
+
+// One clip is asked for at a time: who leafs quickly waits for the one in hand, then gets the last.
+function magnify() {
+  if (magnifying) return;
+  magnifying = true;
+  trigger("open", { key: shown.key, event_id: chosen, count: ++clips });
 }
 
 function beside(step) {
@@ -260,7 +267,9 @@ line.addEventListener("pointermove", (press) => { if (shown && line.hasPointerCa
 watch("value", show);
 watch("motion", () => {
   const made = props.motion;
-  if (!made || !shown || made.key !== shown.key || made.event_id !== chosen) return;
+  if (!made || !shown || made.key !== shown.key || made.count !== clips) return;
+  magnifying = false;
+  if (made.event_id !== chosen) return magnify();
   clip.hidden = !made.clip; at("wait").hidden = Boolean(made.clip); at("wait").textContent = made.why;
   if (made.clip) { clip.src = made.clip; clip.play().catch(() => {}); }
 });

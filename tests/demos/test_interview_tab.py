@@ -108,6 +108,17 @@ def test_the_keys_alone_are_enough(page):
     assert rows.nth(0).get_attribute("data-verdict") == "accepted"
 
     loops(page, rows)
+    leafs_quickly(page)
+
+
+def leafs_quickly(page):
+    """The clip of the candidate where one stops comes, whatever was asked for on the way."""
+    page.locator(PLAYER + ".rv").focus()
+    for key in "nnpn":
+        page.keyboard.press(key)
+    clip = page.locator(PLAYER + ".rv-clip")
+    clip.wait_for(timeout=PATIENCE_MS)
+    assert "motion_3" in clip.get_attribute("src")
 
 
 def loops(page, rows):
