@@ -15,6 +15,7 @@ SIZE = (400, 300)
 PLANTED_S = {"surprise": 1.73, "positive": 3.82, "negative": 8.44}
 """Onsets in the bundled clip, which lasts ten seconds and is played again and again."""
 RECORDED_S = 11
+ATTEMPTS, ENOUGH_FPS = 3, 24
 PLAYER = "#browser-player "
 
 
@@ -32,7 +33,22 @@ def reel(sample, tmp_path_factory):
 
 @pytest.fixture
 def recorded(open_page, fake_camera, reel):
-    """A page that has recorded a clip and shows what was found in it."""
+    """A page that has recorded a clip and shows what was found in it.
+
+    Camera, drawing and encoding are all this machine's processors': where they are busy with
+    something else, the clip has too few pictures to hold what was played, and is recorded again.
+    """
+    for _ in range(ATTEMPTS):
+        page = recording(open_page, fake_camera, reel)
+        rate = pictures_a_second(page)
+        if page.locator(PLAYER + ".rv-row").count() >= 2:
+            return page
+        assert rate < ENOUGH_FPS, "enough pictures, and yet the events were not found"
+        page.close()
+    pytest.skip(f"this machine records {rate:.0f} pictures a second, fewer than {ENOUGH_FPS}")
+
+
+def recording(open_page, fake_camera, reel):
     page = open_page(fake_camera(reel))
     show_tab(page, "Browser camera")
     camera = page.locator("#browser-camera")
@@ -40,8 +56,14 @@ def recorded(open_page, fake_camera, reel):
     camera.get_by_role("button", name="start recording").click()
     page.wait_for_timeout(1000 * RECORDED_S)  # the camera is real time
     camera.get_by_text("Stop", exact=True).click()
-    page.locator(PLAYER + ".rv-table").wait_for(timeout=120_000)
+    either = page.locator(f"{PLAYER}.rv-table:visible, {PLAYER}.rv-none:visible")
+    either.first.wait_for(timeout=120_000)
     return page
+
+
+def pictures_a_second(page) -> float:
+    status = page.locator("#browser-status").inner_text()
+    return float(status.partition(" pictures a second")[0].split()[-1])
 
 
 def test_what_the_camera_saw_is_in_the_table(recorded):
@@ -63,8 +85,7 @@ def test_what_the_camera_saw_is_in_the_table(recorded):
         f" return v.duration > 5 && Math.abs(v.currentTime - {found[0][0]}) < 0.8 }}"
     )
     status = recorded.locator("#browser-status").inner_text()
-    rate = float(status.partition(" pictures a second")[0].split()[-1])
-    assert ("and are missed" in status) == (rate < 25)
+    assert ("and are missed" in status) == (pictures_a_second(recorded) < 25)
 
 
 def seconds(clock: str) -> float:

@@ -184,10 +184,10 @@ def test_all_files_grow_while_it_goes_on_and_are_whole_at_the_end(tmp_path):
         assert not folder.exists()  # nothing seen, nothing written
         drive(journal, ledger, session, (1.0, 2.0), {2.0: (event(1, 1.5),)})
         wait_for(lambda: all((folder / name).exists() for name in FILES))
-        assert ids(folder) == [1]
+        wait_for(lambda: ids(folder) == [1])
+        wait_for(lambda: json.loads((folder / "summary.json").read_text())["events"] == 1)
         assert journal.trouble == ""
-        assert json.loads((folder / "summary.json").read_text())["events"] == 1
-        assert "data:image/jpeg" in (folder / "report.html").read_text()
+        wait_for(lambda: "data:image/jpeg" in (folder / "report.html").read_text())
         session.problems = (Problem("camera lost", "the camera went away"),)
         drive(journal, ledger, session, (3.0,), {3.0: (event(2, 2.5),)})
         analysis = journal.finish(session, interrupted=True)
