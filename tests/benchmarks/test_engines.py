@@ -30,6 +30,8 @@ from tests.benchmarks.engine_samples import draw, people, residual_picture
 from tests.benchmarks.engine_start import start
 from tests.benchmarks.engine_timing import Timings
 
+pytestmark = pytest.mark.slow
+
 CPU = "onnxruntime-cpu,torch-eager"
 ORT, HALF = ("onnxruntime-cpu", "fp32"), ("onnxruntime-cpu", "fp16")
 SAMPLES = 20

@@ -9,6 +9,8 @@ import pytest
 from realtime_mer.bench_command import run_benchmark
 from tests.benchmarks import live
 
+pytestmark = pytest.mark.slow
+
 FEW = ("--clip", str(live.SAMPLE), "--seconds", "2", "--hour", "4", "--frames", "60")
 
 

@@ -9,6 +9,8 @@ from realtime_mer.errors import ConfigError
 from tests.demos.conftest import show_tab
 from tests.demos.test_safety import get
 
+pytestmark = pytest.mark.slow
+
 FOCUSED = """(() => {
     const here = document.activeElement, style = getComputedStyle(here);
     const name = here.innerText === "Start" ? "Start" : here.tagName;

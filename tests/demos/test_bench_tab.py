@@ -7,6 +7,8 @@ import pytest
 from tests.demos.conftest import show_tab
 from tests.demos.test_bench_results import table, write_run
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("playwright.sync_api", reason="needs playwright (dev extra)")
 
 

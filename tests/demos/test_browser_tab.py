@@ -8,6 +8,8 @@ import pytest
 from realtime_mer.sources import open_source
 from tests.demos.conftest import show_tab
 
+pytestmark = pytest.mark.slow
+
 CAMERA_FPS = 30
 """What Chromium plays a ``.mjpeg`` file at."""
 SIZE = (400, 300)

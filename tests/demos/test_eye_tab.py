@@ -4,6 +4,8 @@ import pytest
 
 from tests.demos.conftest import show_tab
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("playwright.sync_api", reason="needs playwright (dev extra)")
 RENDERED_MS = 120_000
 

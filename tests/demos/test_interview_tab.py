@@ -9,6 +9,8 @@ import pytest
 
 from tests.demos.conftest import show_tab
 
+pytestmark = pytest.mark.slow
+
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     pympi = pytest.importorskip("pympi.Elan", reason="pympi reads ELAN files back")

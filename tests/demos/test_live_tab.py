@@ -21,6 +21,8 @@ from realtime_mer.live import open_live
 from realtime_mer.sinks import FILES
 from tests.demos.conftest import show_tab
 
+pytestmark = pytest.mark.slow
+
 BROW_AT_S, SMILE_AT_S = (1.7, 2.12), (3.8, 4.2)
 """Onset and offset of the two expressions of the bundled clip."""
 LIT = """canvas => canvas.getContext("2d").getImageData(160, 160, 40, 40).data

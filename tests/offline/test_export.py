@@ -33,6 +33,8 @@ from offline.nets.zoo import NETS
 from offline.torch_to_onnx import OPSET
 from tests.offline.recurrent_models import RECURRENT, recurrent
 
+pytestmark = pytest.mark.slow
+
 MODELS = (*NETS, "deployed", *RECURRENT)
 SHAPE = (6,)
 

@@ -22,6 +22,8 @@ from realtime_mer.recipes import RECIPES
 from tests.engines.conftest import tiny_card
 from tests.offline.test_systems_contract import clips
 
+pytestmark = pytest.mark.slow
+
 KINDS = {"spatial", "channel", "temporal"}
 
 

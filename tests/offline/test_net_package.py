@@ -41,6 +41,8 @@ from realtime_mer.recognizer import open_recognizer
 from tests.offline.labelled_maps import people
 from tests.offline.small_archive import write_archive
 
+pytestmark = pytest.mark.slow
+
 SUBJECTS = ("sub470811", "s470812", "470813", "470814")
 """Names that no other bytes of a package hold by chance."""
 SEED, EPOCHS = 3, 2

@@ -25,6 +25,8 @@ from realtime_mer.recipes import RECIPES
 from realtime_mer.recognizer import open_recognizer
 from tests.offline.small_archive import write_archive
 
+pytestmark = pytest.mark.slow
+
 MODEL, SEED, EPOCHS = "cropnet", 2, 2
 
 

@@ -34,6 +34,8 @@ from tests.offline.exported_networks import (
 )
 from tests.realtime_mer.sources.media import write_video
 
+pytestmark = pytest.mark.slow
+
 FIRST, LAST = 60, 140
 RAISE_S = ((102 - FIRST) / SAMPLE_RATE, (127 - FIRST) / SAMPLE_RATE)
 """The planted brow raise in the frames of the bundled clip from ``FIRST`` to ``LAST``."""

@@ -29,6 +29,8 @@ from offline.tasks.splits import leave_one_subject_out
 from realtime_mer.events import EMOTIONS
 from realtime_mer.recipes import RECIPES
 
+pytestmark = pytest.mark.slow
+
 CLIPS = 8
 UNITS = {"negative": "4+7", "positive": "6+12", "surprise": "1+2+25"}
 """What a coder would have written beside each emotion."""

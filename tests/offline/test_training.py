@@ -11,6 +11,8 @@ from offline.models.flow_cnn import LABELS, NETWORKS, SCORES
 from offline.synthesis.conditions import Conditions
 from offline.training import TrainSettings, train_default
 
+pytestmark = pytest.mark.slow
+
 SMALL = TrainSettings(
     faces=4, maps=48, held_out_faces=2, held_out=160, members=2,
     fit=FitSettings(epochs=1, batch=16),

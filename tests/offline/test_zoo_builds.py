@@ -28,6 +28,8 @@ from tests.offline.exported_networks import (
 )
 from tests.offline.recurrent_models import LABELS, RECURRENT, recurrent
 
+pytestmark = pytest.mark.slow
+
 BUNDLED = Path(realtime_mer.__file__).parent / "models" / "default"
 FULL = "cropnet in full"
 PLAIN = [name for name in TORCH_MODELS if name not in PUBLISHED]

@@ -14,6 +14,8 @@ from realtime_mer import spotting
 from tests.realtime_mer.full_model import write_full
 from tests.realtime_mer.test_cli import MER, mer
 
+pytestmark = pytest.mark.slow
+
 VERDICT = str(Path(spotting.__file__).parents[1] / "models" / "verdict")
 """A package of decision trees, which no GPU compiler reads."""
 

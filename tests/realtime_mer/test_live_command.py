@@ -18,6 +18,8 @@ from realtime_mer.sinks import FILES
 from realtime_mer.sources import open_source
 from tests.realtime_mer.test_cli import MER, drain, mer, read_until
 
+pytestmark = pytest.mark.slow
+
 EVENT = re.compile(r"^#(\d+) \w+ [\d.]+  ([\d.]+)–", re.MULTILINE)
 SLACK_S = 2.0
 """What a busy machine may add to the second that a power cut may cost."""

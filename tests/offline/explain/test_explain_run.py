@@ -17,6 +17,8 @@ from realtime_mer.events import EMOTIONS
 from tests.offline.labelled_maps import patterns
 from tests.offline.small_archive import write_archive
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory):

@@ -15,6 +15,8 @@ from realtime_mer.errors import SourceError
 from realtime_mer.events import EMOTIONS, MAX_DURATION_S
 from realtime_mer.recognizer import default_package, open_recognizer
 
+pytestmark = pytest.mark.slow
+
 
 def event(emotion: str, peak_iod: float = 0.03) -> Rendered:
     crops = np.zeros((2, 320, 320, 3), np.uint8)

@@ -15,6 +15,8 @@ from offline.export import Answering, export_module
 from offline.systems.closing_svm import ClosingSvm
 from tests.offline.systems.dstan_clips import clips, network
 
+pytestmark = pytest.mark.slow
+
 
 def answering(name: str) -> Answering:
     """A network with drawn weights that inputs make a difference to, its machine fitted."""

@@ -21,6 +21,8 @@ from tests.offline.systems.region_clips import (
     trained,
 )
 
+pytestmark = pytest.mark.slow
+
 SMALL = {name: system.changed(smoke=True) for name, system in SYSTEMS.items()}
 
 
