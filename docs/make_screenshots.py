@@ -17,7 +17,7 @@ from playwright.sync_api import Page, sync_playwright
 
 OUT = Path(__file__).parent / "pictures"
 MER = [sys.executable, "-c", "from realtime_mer.cli import main; main()"]
-PATIENCE_MS = 120_000
+PATIENCE_MS = 60_000
 DURATION = re.compile(r"\d+ ms")
 
 
@@ -58,10 +58,10 @@ def take_interview(page: Page) -> None:
     page.get_by_placeholder("sample, or a path in a shared folder").fill("sample")
     page.get_by_role("button", name="Analyse").click()
     page.get_by_text("3 candidates").first.wait_for(timeout=PATIENCE_MS)
-    page.get_by_text(DURATION).nth(1).wait_for(timeout=PATIENCE_MS)
+    page.locator("#interview-player .rv-row").first.wait_for(timeout=PATIENCE_MS)
     page.keyboard.press("n")
     page.keyboard.press("n")
-    page.get_by_text("Magnifying the motion").first.wait_for(state="hidden", timeout=PATIENCE_MS)
+    page.locator("#interview-player .rv-wait").wait_for(state="hidden", timeout=PATIENCE_MS)
     page.wait_for_timeout(3000)
     page.screenshot(path=OUT / "interview.jpg", type="jpeg", quality=88, full_page=True)
 
