@@ -126,7 +126,7 @@ def analyze_source(
     warm_up()
     recognizer = recognizer or open_recognizer(options.model, options.engine, options.precision)
     pipeline = Pipeline(
-        detector or _open_mesh(),
+        detector or open_mesh(),
         recognizer,
         fps=source.info.fps,
         spotter=options.spotter,
@@ -166,9 +166,9 @@ def explainer_of(folder: Path | None) -> Explain:
     return open_explainer(package)
 
 
-def _open_mesh() -> MeshDetector:
-    """Load the face model now, on a blank picture, so that no frame waits for it."""
-    mesh = QuietMesh(MediaPipeMesh())
+def open_mesh(faces: int = 1) -> MeshDetector:
+    """Load the model of up to ``faces`` faces now, on a blank picture: no frame waits for it."""
+    mesh = QuietMesh(MediaPipeMesh(faces))
     try:
         mesh.detect(np.zeros((64, 64, 3), np.uint8))
     except BaseException:

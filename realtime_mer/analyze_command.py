@@ -6,7 +6,6 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from itertools import chain, count
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +29,7 @@ from realtime_mer.terminal import (
     bundled,
     folder_name,
     interruptible,
+    numbered,
     say,
     tell_of_compiling,
     tell_of_waiting,
@@ -135,8 +135,7 @@ def _folders(inputs: Sequence[str], out: Path) -> Iterator[Path]:
     """Yield one result folder an input, ``-2``, ``-3`` … where names meet."""
     taken: set[str] = set()
     for spec in inputs:
-        stem = folder_name(spec)
-        names = chain([stem], (f"{stem}-{n}" for n in count(2)))
+        names = numbered(folder_name(spec))
         taken.add(name := next(name for name in names if name not in taken))
         yield out / name
 

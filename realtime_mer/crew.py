@@ -10,7 +10,8 @@ from realtime_mer.face.checks import Checks
 from realtime_mer.face.mesh import MeshDetector
 from realtime_mer.face.people import People
 from realtime_mer.face.person import Person
-from realtime_mer.face.tracker import FaceTracker, Loss, Picture
+from realtime_mer.face.tracker import FaceTracker
+from realtime_mer.face.view import Loss, Picture
 from realtime_mer.lane import POOR_QUALITY, Lane, LaneSettings
 from realtime_mer.latency import LatencyBook
 from realtime_mer.recording import GapKeeper

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from realtime_mer.events import Candidate, Frame
 from realtime_mer.face.gate import Gate, GateSettings
-from realtime_mer.face.tracker import FaceTracker, FaceView, Picture, TrackerSettings
+from realtime_mer.face.tracker import FaceTracker, TrackerSettings
+from realtime_mer.face.view import FaceView, Picture
 from realtime_mer.latency import LatencyBook
 from realtime_mer.recording import GapKeeper, SignalRecorder
 from realtime_mer.ring import FaceRing, FaceSpan

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import sys
-from collections.abc import Iterator, MutableMapping
-from contextlib import ExitStack, closing, contextmanager, suppress
+from collections.abc import MutableMapping
+from contextlib import ExitStack, closing, suppress
 from dataclasses import asdict, dataclass, replace
-from itertools import chain, count
 from pathlib import Path
 
 from rich.console import Console
@@ -37,6 +35,7 @@ from realtime_mer.terminal import (
     bundled,
     folder_name,
     interruptible,
+    numbered,
     say,
     tell_of_waiting,
 )
@@ -123,7 +122,6 @@ def watch_live(source: str, options: LiveOptions, console: Console | None = None
         stack.enter_context(closing(session.pipeline))
         ledger = Ledger(_said(options, spotter))
         journal = stack.enter_context(Journal(folder, ledger)) if folder is not None else None
-        stack.enter_context(_no_long_pauses())
         stop = stack.enter_context(interruptible(session.stop, _ENDING))
         limit_s = None if replayed else options.duration_s
         watch = _watch_of(session, journal, show_for(console, options.plain), limit_s)
@@ -138,10 +136,9 @@ def watch_live(source: str, options: LiveOptions, console: Console | None = None
 
 def free_folder(out: Path, name: str) -> Path:
     """Return ``out/name``, or ``out/name-2`` … where that holds results already."""
-    names = chain([name], (f"{name}-{n}" for n in count(2)))
     return next(
         folder
-        for folder in (out / each for each in names)
+        for folder in (out / each for each in numbered(name))
         if not any((folder / file).exists() for file in FILES)
     )
 
@@ -263,14 +260,3 @@ def _tell(analysis: Analysis, folder: Path | None, console: Console, plain: bool
     if folder is not None:
         sys.stdout.write(f"report: {printable(str(folder / 'report.html'))}\n")
     sys.stdout.flush()
-
-
-@contextmanager
-def _no_long_pauses() -> Iterator[None]:
-    """Let the garbage collector pass over what is there already: that takes a tenth of a second."""
-    gc.collect()
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()

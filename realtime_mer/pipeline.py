@@ -23,7 +23,8 @@ from realtime_mer.explaining import Explain
 from realtime_mer.face.checks import ChecksBeside, OneAtATime
 from realtime_mer.face.gate import GateSettings
 from realtime_mer.face.mesh import MeshDetector
-from realtime_mer.face.tracker import FaceTracker, FaceView, TrackerSettings
+from realtime_mer.face.tracker import FaceTracker, TrackerSettings
+from realtime_mer.face.view import FaceView
 from realtime_mer.lane import BEFORE_ONSET_S, FaceStatus, Lane, LaneSettings
 from realtime_mer.latency import LatencyBook
 from realtime_mer.motion.keyframes import key_frames_by_time

@@ -15,7 +15,8 @@ from realtime_mer.errors import SourceError
 from realtime_mer.events import Frame
 from realtime_mer.face.mesh import MediaPipeMesh, MeshDetector
 from realtime_mer.face.quiet import QuietMesh
-from realtime_mer.face.tracker import FaceTracker, FaceView
+from realtime_mer.face.tracker import FaceTracker
+from realtime_mer.face.view import FaceView
 from realtime_mer.sources import open_source
 from realtime_mer.sources.decode import Timing, timing_of
 from realtime_mer.sources.file import open_container

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import resources
+from itertools import chain, count
 from pathlib import Path
 
 from rich.console import Console
@@ -52,6 +53,11 @@ def folder_name(spec: str) -> str:
         return f"camera{spec}"
     name = path.resolve().name if path.is_dir() else path.stem
     return name if name not in ("", ".", "..") else "input"
+
+
+def numbered(name: str) -> Iterator[str]:
+    """Yield ``name``, ``name-2``, ``name-3`` … without end."""
+    return chain([name], (f"{name}-{number}" for number in count(2)))
 
 
 @contextmanager

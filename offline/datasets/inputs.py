@@ -20,7 +20,8 @@ from realtime_mer.errors import ConfigError, SourceError
 from realtime_mer.events import Frame
 from realtime_mer.face.mesh import MediaPipeMesh, MeshDetector
 from realtime_mer.face.quiet import QuietMesh
-from realtime_mer.face.tracker import FaceTracker, FaceView, TrackerSettings
+from realtime_mer.face.tracker import FaceTracker, TrackerSettings
+from realtime_mer.face.view import FaceView
 from realtime_mer.pipeline import BEFORE_ONSET_S
 from realtime_mer.recipes import ARCHIVE_RECIPES, recipe
 from realtime_mer.sources import Source, open_source

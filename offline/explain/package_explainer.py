@@ -84,8 +84,7 @@ class PackageExplainer:
         words = _words(found, heats[chosen], labels[chosen], step, chosen)
         weights = self._weighed(inputs)
         if weights:
-            shown = max(step, 0)
-            strip = attention_strip(weights, shown, apex, frame, picture.shape[1])
+            strip = attention_strip(weights, step, apex, frame, picture.shape[1])
             picture = np.concatenate([picture, strip])
             words += " Below, what the network weighs how much, whatever the class."
         return Explained(jpeg(picture), words)

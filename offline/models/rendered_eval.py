@@ -31,7 +31,8 @@ from realtime_mer.candidate_frames import CandidateFrames
 from realtime_mer.errors import SourceError
 from realtime_mer.events import EMOTIONS
 from realtime_mer.face.mesh import MediaPipeMesh
-from realtime_mer.face.tracker import FaceTracker, FaceView
+from realtime_mer.face.tracker import FaceTracker
+from realtime_mer.face.view import FaceView
 from realtime_mer.recognizer import open_recognizer
 from realtime_mer.sources import open_source
 

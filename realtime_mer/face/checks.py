@@ -72,7 +72,7 @@ class ChecksAtOnce:
 
     def ask(self, image_rgb: NDArray[np.uint8], to_crop: similarity.Matrix) -> bool:
         """Look at a picture."""
-        self._answer = Checked(_first(self._detector, image_rgb), to_crop)
+        self._answer = Checked(first_face(self._detector, image_rgb), to_crop)
         return True
 
     def answer(self) -> Checked | None:
@@ -153,7 +153,7 @@ class ChecksBeside:
             error: BaseException | None = None
             mesh = None
             try:
-                mesh = _first(self._detector, image_rgb)
+                mesh = first_face(self._detector, image_rgb)
             except BaseException as raised:
                 error = raised
             with self._change:
@@ -186,6 +186,7 @@ class OneAtATime:
             self._detector.close()
 
 
-def _first(detector: MeshDetector, image_rgb: NDArray[np.uint8]) -> Mesh | None:
+def first_face(detector: MeshDetector, image_rgb: NDArray[np.uint8]) -> Mesh | None:
+    """Return the largest face of a picture, None if there is none."""
     faces = detector.detect(image_rgb)
     return faces[0] if faces else None

@@ -20,7 +20,7 @@ from realtime_mer.face import similarity
 from realtime_mer.face.mesh import Mesh
 from realtime_mer.face.pose import pose_of
 from realtime_mer.face.topology import CROP, CROP_EYES_XY, CROP_IOD
-from realtime_mer.face.tracker import FaceView
+from realtime_mer.face.view import FaceView
 
 TOO_FAR = "too far"
 TURN = "turn to the camera"

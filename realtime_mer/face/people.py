@@ -25,7 +25,8 @@ from realtime_mer.face.identity import (
 )
 from realtime_mer.face.mesh import Mesh, MeshDetector
 from realtime_mer.face.person import HIDDEN_S, Found, Person, spot
-from realtime_mer.face.tracker import Picture, TrackerSettings, align
+from realtime_mer.face.tracker import TrackerSettings, align
+from realtime_mer.face.view import Picture
 
 PATIENCE_S = 0.4
 """How long a face that may or may not be a known one is watched before it counts as new."""

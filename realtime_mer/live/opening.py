@@ -5,13 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, MutableMapping
 from contextlib import ExitStack
 
-import numpy as np
-
-from realtime_mer.analysis import Options, explainer_of
+from realtime_mer.analysis import Options, explainer_of, open_mesh
 from realtime_mer.events import Evidence
 from realtime_mer.face.gate import GateSettings
-from realtime_mer.face.mesh import MediaPipeMesh
-from realtime_mer.face.quiet import QuietMesh
 from realtime_mer.pipeline import Pipeline
 from realtime_mer.recognizer import open_recognizer
 from realtime_mer.recording import SignalRecorder
@@ -39,9 +35,8 @@ def open_pipeline(
     with ExitStack() as on_error:
         recognizer = open_recognizer(options.model, options.engine, options.precision)
         on_error.callback(recognizer.close)
-        mesh = QuietMesh(MediaPipeMesh(faces))
+        mesh = open_mesh(faces)
         on_error.callback(mesh.close)
-        mesh.detect(np.zeros((64, 64, 3), np.uint8))
         pipeline = Pipeline(
             mesh,
             recognizer,

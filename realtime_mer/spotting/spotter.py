@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from realtime_mer.events import Candidate
 from realtime_mer.face.points import layout
 from realtime_mer.face.topology import REGIONS
-from realtime_mer.face.tracker import FaceView
+from realtime_mer.face.view import FaceView
 from realtime_mer.spotting.course import lengths
 from realtime_mer.spotting.half_face import HalfFace
 from realtime_mer.spotting.history import CAPACITY, History

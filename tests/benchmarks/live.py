@@ -8,7 +8,6 @@ two faces; at last an hour of the bundled clip is run through at speed to see wh
 from __future__ import annotations
 
 import argparse
-import gc
 import io
 import os
 import tempfile
@@ -95,8 +94,6 @@ def run(session: LiveSession, stack: ExitStack, out: Path, length_s: float) -> d
     begin_s = looked_s = time.monotonic()
     first_s: float | None = None
     last_s = begin_s
-    gc.collect()
-    gc.freeze()
     with watch, session:
         for update in session.updates():
             last_s = time.monotonic()
@@ -108,7 +105,6 @@ def run(session: LiveSession, stack: ExitStack, out: Path, length_s: float) -> d
             if last_s - looked_s >= 1:
                 looked_s = last_s
                 memory.look(first_s is not None and update.time_s - first_s >= SETTLED * length_s)
-    gc.unfreeze()
     journal.finish(session)
     memory.look(settled=True)
     counters, latency = session.counters, session.latency

@@ -18,7 +18,8 @@ from offline.spotting.spotting_metrics import Interval
 from realtime_mer.face.mesh import MediaPipeMesh
 from realtime_mer.face.points import layout
 from realtime_mer.face.quiet import quiet_stderr
-from realtime_mer.face.tracker import FaceTracker, FaceView
+from realtime_mer.face.tracker import FaceTracker
+from realtime_mer.face.view import FaceView
 from realtime_mer.sources import open_source
 
 PARTS = (("brow", "glabella"), ("lip", "chin"), ("nose", "cheek"))

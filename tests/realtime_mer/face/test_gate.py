@@ -25,7 +25,8 @@ from realtime_mer.face.gate import (
 )
 from realtime_mer.face.mesh import MediaPipeMesh
 from realtime_mer.face.topology import CROP_IOD
-from realtime_mer.face.tracker import FaceTracker, FaceView
+from realtime_mer.face.tracker import FaceTracker
+from realtime_mer.face.view import FaceView
 from tests.realtime_mer.face.test_pose import turned
 
 

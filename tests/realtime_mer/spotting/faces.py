@@ -15,7 +15,7 @@ from realtime_mer.face.topology import (
     eye_centres,
     inter_ocular_distance,
 )
-from realtime_mer.face.tracker import FaceView
+from realtime_mer.face.view import FaceView
 from realtime_mer.spotting import Decision, Spotter
 
 NAMES = layout().names
